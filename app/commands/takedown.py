@@ -1,0 +1,37 @@
+"""`hustings takedown`: a page that has to go, and never comes back."""
+
+import rich_click as click
+
+from app.commands.context import actor, run
+from app.commands.groups import Command
+from app.commands.progress import reporting
+from app.commands.sites import chosen_site, one_site, site_option
+from app.publishing.takedown import TakenDown
+from app.publishing.takedown import takedown as take_down
+from app.settings import Settings
+from app.wiring import open_engine
+
+
+@click.command("takedown", cls=Command)
+@site_option
+@click.argument("path")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept with the path.")
+def takedown(path: str, reason: str) -> None:
+    """Take PATH down for good: it answers 410, and its bytes are deleted from the store."""
+    slug = chosen_site()
+
+    async def body(settings: Settings) -> tuple[str, TakenDown]:
+        async with open_engine(settings, actor=actor()) as engine:
+            name, site_id = await one_site(engine, slug)
+            with reporting(name) as report:
+                return name, await take_down(engine, site_id, path, reason, report=report)
+
+    click.echo(sentence(*run(body)))
+
+
+def sentence(slug: str, done: TakenDown) -> str:
+    versions = f"{done.deleted} version{'' if done.deleted == 1 else 's'} deleted"
+    told = f"{slug}: {done.path} is taken down; release {done.release} is live, {versions}"
+    if done.shared:
+        return f"{told}, {done.shared} kept because other paths show the same."
+    return f"{told}."

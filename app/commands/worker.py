@@ -1,0 +1,49 @@
+"""`hustings worker`: works on jobs. Start as many as you like, on any machine that reaches the database."""
+
+import asyncio
+
+import rich_click as click
+
+from app.commands.context import command_settings, database, notice
+from app.commands.groups import Command
+from app.jobs import housekeeping
+from app.jobs.handlers import AnyHandler
+from app.jobs.process import work_until_signalled
+from app.jobs.schedule import Scheduled
+from app.jobs.worker import Worker
+from app.logs import configure_logs
+from app.settings import Settings
+
+
+@click.command("worker", cls=Command)
+def worker() -> None:
+    """Work on jobs until stopped."""
+    settings = command_settings()
+    configure_logs(settings)
+    if settings.database_url is not None:
+        asyncio.run(work(settings, settings.database_url))  # waits by itself for a database that is away
+        return
+    with database(settings) as ready:
+        asyncio.run(work(ready, str(ready.database_url)))
+
+
+async def work(settings: Settings, url: str) -> None:
+    """Until SIGTERM or SIGINT. Raises ConfigurationError when the database has another schema."""
+    worker = Worker(
+        url,
+        direct_url=settings.database_direct_url,
+        pooler=settings.database_pooler,
+        handlers=handlers(),
+        schedule=schedule(),
+    )
+    await work_until_signalled(worker, lambda: notice("The worker listens for jobs."))
+
+
+def handlers() -> tuple[AnyHandler, ...]:
+    """Every job that is worked on."""
+    return (*housekeeping.HANDLERS,)
+
+
+def schedule() -> tuple[Scheduled, ...]:
+    """Every job that comes with the clock."""
+    return (*housekeeping.SCHEDULE,)

@@ -1,0 +1,137 @@
+"""From a struct to the bytes of a page, and what is stored of them."""
+
+import hashlib
+from typing import Literal
+
+import brotli
+import jinja2
+import msgspec
+from isal import isal_zlib
+
+from app.errors import PublishError
+from app.publishing.kinds import HTML, Loaded, PageKind, Raw, Redirect
+from app.publishing.manifest import NOT_FOUND_PATH, Encoding, Entry, blob_digest, blob_key
+from app.storage.facade import Item
+
+# For a page of 10 kB gzip at level 3 costs 40 microseconds, brotli at quality 5 200 and a tenth fewer bytes.
+GZIP_LEVEL = 3
+GZIP_FORMAT = 31
+BROTLI_QUALITY = 5
+COMPRESSIBLE = ("text/", "application/xml", "application/json", "application/javascript", "image/svg+xml")
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class Output(msgspec.Struct, frozen=True):
+    """A made path: its entry in the manifest, and the objects that the entry needs in the store."""
+
+    path: str
+    entry: Entry
+    items: tuple[Item, ...]
+
+
+class Recipe:
+    """All that is not content: templates, their digests, the shell of the site."""
+
+    def __init__(
+        self, environment: jinja2.Environment, digests: dict[str, str], shell: msgspec.Struct, program: str
+    ) -> None:
+        """`program` is a digest of the code: it decides what is looked at, not what is made anew."""
+        self.environment = environment
+        self.shell = shell
+        self._program = program
+        self._digests = digests
+        self._shell_digest = hashlib.sha256(_encoder.encode(shell)).hexdigest()
+
+    def fingerprint(self, kind: PageKind, loaded: Loaded) -> str:
+        """Equal for equal input: the encoded struct, the template with all it includes, the shell."""
+        how = f"{kind.name} {kind.cache} {GZIP_LEVEL} {BROTLI_QUALITY}"
+        if kind.template is None:
+            return _digest(how, _raw(loaded))
+        return _digest(how, self._digests[kind.template], self._shell_digest, _encoder.encode(loaded))
+
+    def digest(self, kinds: tuple[PageKind, ...]) -> str:
+        """Changes when any page might look different with the same content."""
+        parts = [f"{kind.name} {self._digests.get(kind.template or '', '')}" for kind in kinds]
+        return _digest(self._program, self._shell_digest, *parts)
+
+    def render(self, kind: PageKind, path: str, loaded: Loaded) -> tuple[bytes, str]:
+        """Body and content type. Raises PublishError that names the page."""
+        if isinstance(loaded, Raw):
+            return loaded.body, loaded.content_type
+        assert kind.template is not None  # noqa: S101 - without a template a kind gives Raw or Redirect
+        try:
+            template = self.environment.get_template(kind.template)
+            return template.render(page=loaded, site=self.shell, path=path).encode(), HTML
+        except Exception as error:
+            where = f"{kind.template}:{_line(error, kind.template)}"
+            raise PublishError(f"The page {path} cannot be rendered: {where} {error}") from error
+
+
+def output(recipe: Recipe, kind: PageKind, path: str, loaded: Loaded, fingerprint: str) -> Output:
+    """What to store and what to answer at one path that is there."""
+    if isinstance(loaded, Redirect):
+        return Output(path, Entry(status=301, location=loaded.location, fingerprint=fingerprint), ())
+    body, content_type = recipe.render(kind, path, loaded)
+    if not body:
+        raise PublishError(f"The page {path} is empty. Nobody wants to publish that: look at its content.")
+    return stored(path, body, content_type, kind, fingerprint)
+
+
+def stored(path: str, body: bytes, content_type: str, kind: PageKind, fingerprint: str) -> Output:
+    name = blob_digest(content_type, body)
+    packed = _pack(body, content_type)
+    items = [Item(blob_key(name), body, content_type)]
+    items += [Item(blob_key(name, encoding), data, content_type) for encoding, data in packed.items()]
+    entry = Entry(
+        status=status_of(path),
+        blob=name,
+        content_type=content_type,
+        cache=kind.cache,
+        size=len(body),
+        encodings=tuple(packed),
+        fingerprint=fingerprint,
+    )
+    return Output(path, entry, tuple(items))
+
+
+def status_of(path: str) -> Literal[200, 404]:
+    """The page for unknown paths answers 404 wherever it is shown."""
+    return 404 if path == NOT_FOUND_PATH else 200
+
+
+def _pack(body: bytes, content_type: str) -> dict[Encoding, bytes]:
+    """The encoded siblings that are worth having, in the order that the manifest wants."""
+    if not content_type.startswith(COMPRESSIBLE):
+        return {}
+    made: dict[Encoding, bytes] = {
+        "br": brotli.compress(body, quality=BROTLI_QUALITY),
+        "gz": isal_zlib.compress(body, GZIP_LEVEL, GZIP_FORMAT),
+    }
+    return {encoding: data for encoding, data in made.items() if len(data) < len(body)}
+
+
+def _raw(loaded: Loaded) -> bytes:
+    if isinstance(loaded, Raw):
+        return loaded.content_type.encode() + b"\0" + loaded.body
+    return _encoder.encode(loaded)
+
+
+def _digest(*parts: str | bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _line(error: Exception, template: str) -> int | str:
+    """The line in the template where it went wrong, from the traceback that Jinja2 rewrites."""
+    line: int | str = getattr(error, "lineno", None) or "?"
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename.endswith(template):
+            line = step.tb_lineno
+        step = step.tb_next
+    return line

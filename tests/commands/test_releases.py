@@ -1,0 +1,88 @@
+"""`hustings releases` over a real database and a folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.commands.prepare import demo_packs
+from app.commands.releases import activated
+from app.publishing.activation import Activated
+from tests.commands.test_publish import Shell
+from tests.conftest import Database
+
+
+@pytest.fixture
+def shell(database: Database, tmp_path: Path) -> Shell:
+    return Shell(database, tmp_path)
+
+
+def edit(shell: Shell, folder: Path, words: str) -> None:
+    """Publishes the demo with another tagline."""
+    home = folder / "homepage.toml"
+    lines = [line for line in home.read_text("utf-8").splitlines() if not line.startswith("tagline")]
+    home.write_text("\n".join([f'tagline = "{words}"', *lines]), "utf-8")
+    assert shell("content", "load", str(folder)).exit_code == 0
+    assert shell("publish", "--site", "demo").exit_code == 0
+
+
+def test_releases_are_listed_shown_and_brought_back(shell: Shell, tmp_path: Path) -> None:
+    assert "hustings content load DIR" in shell("releases", "list").stderr
+    folder = tmp_path / "demo"
+    shell("content", "load", str(demo_packs()[0]))
+    assert shell("releases", "list").stdout == "demo: nothing was published yet.\n"
+    assert shell("content", "dump", str(folder)).exit_code == 0
+    edit(shell, folder, "The first")
+    edit(shell, folder, "The second")
+
+    listed = shell("releases", "list").stdout.splitlines()
+    assert [line.split()[1:3] for line in listed] == [["2", "live"], ["1", "superseded"]]
+    assert "  by " in listed[0]
+    assert "rendered" in listed[0]
+    found = json.loads(shell("releases", "list", "--site", "demo", "--limit", "1", "--json").stdout)
+    assert [(line["number"], line["state"], line["base"]) for line in found["demo"]] == [(2, "live", 1)]
+
+    shown = json.loads(shell("releases", "--site", "demo", "show", "2", "--json").stdout)
+    assert (shown["site"], shown["release"]["number"]) == ("demo", 2)
+    assert {"path": "/", "change": "changed"} in shown["changes"]
+    assert "  changed  /\n" in shell("releases", "show", "2").stdout
+    assert shell("releases", "show", "9").stderr.startswith("There is no release 9.")
+
+    back = shell("releases", "rollback")
+    assert back.stdout.startswith("demo: release 1 is live again instead of release 2, ")
+    forth = shell("releases", "activate", "2")
+    assert forth.stdout.startswith("demo: release 2 is live again instead of release 1, ")
+    again = shell("releases", "activate", "2")
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "The content of release 2 of demo is live already." in again.stderr
+
+
+def test_of_several_sites_one_has_to_be_named(shell: Shell) -> None:
+    for pack in demo_packs():
+        shell("content", "load", str(pack))
+    result = shell("releases", "rollback")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Name the site with --site; the sites are: ")
+    assert len(json.loads(shell("releases", "list", "--json").stdout)) == 2
+    unknown = shell("releases", "--site", "nowhere", "list")
+    assert unknown.stderr.startswith("There is no site nowhere; the sites are: ")
+
+
+def test_gc_says_what_it_deletes(shell: Shell) -> None:
+    shell("content", "load", str(demo_packs()[0]))
+    shell("publish")
+    dry = shell("releases", "gc", "--dry-run").stdout
+    assert dry.startswith("Would delete 0 releases, 0 parts of manifests and 0 blobs, and ")
+    done = shell("releases", "gc").stdout
+    assert done == dry.replace("Would delete", "Deleted").replace(" Nothing was deleted.", "")
+    assert shell("releases", "gc").stdout.endswith(" and 0 rows of the log of changes.\n")
+    assert "nothing changed; release 1 stays live" in shell("publish").stdout
+
+
+def test_what_was_left_out_is_said() -> None:
+    done = Activated(release=5, content=2, replaced=4, buried=("/a/",), seconds=0.1)
+    assert activated("demo", done) == (
+        "demo: release 5 is live: the content of release 2 without 1 path taken down since, 0.10 s."
+    )
+    repaired = Activated(release=2, content=2, replaced=0, buried=(), seconds=0.1)
+    assert "instead of a pointer that could not be read" in activated("demo", repaired)

@@ -1,0 +1,252 @@
+"""What a publish makes of content, against a real database."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.errors import Conflict, PublishError
+from tests.conftest import Database
+from tests.publishing.world import World, world
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def here(database: Database) -> AsyncIterator[World]:
+    async with world(database) as made:
+        yield made
+
+
+async def small_site(here: World) -> UUID:
+    site = await here.add_site()
+    await here.add_homepage(site, hero_title="Clean water")
+    for slug in ("first-campaign", "second-campaign", "third-campaign"):
+        campaign = await here.add_campaign(site, slug)
+        await here.endorse(site, campaign, name=slug.split("-")[0].title())
+    return site
+
+
+async def test_a_first_publish_makes_every_page(here: World) -> None:
+    site = await small_site(here)
+    outcome = await here.publish(site)
+    entries = here.entries(site)
+    assert outcome.release == 1
+    assert {
+        "/",
+        "/campaigns/",
+        "/campaigns/first-campaign/",
+        "/404.html",
+        "/sitemap.xml",
+        "/robots.txt",
+    } <= set(entries)
+    assert outcome.pages == outcome.rendered == outcome.uploaded == len(entries)
+    assert "Clean water" in here.page(site, "/")
+    assert "First Brook" in here.page(site, "/campaigns/first-campaign/")
+
+
+async def test_publishing_again_changes_nothing(here: World) -> None:
+    site = await small_site(here)
+    await here.publish(site)
+    before = here.entries(site)
+    outcome = await here.publish(site)
+    assert (outcome.release, outcome.rendered, outcome.uploaded, outcome.removed) == (1, 0, 0, 0)
+    assert outcome.unchanged == outcome.pages
+    full = await here.publish(site, full=True)
+    assert (full.release, full.rendered, full.uploaded) == (1, 0, 0)
+    assert here.entries(site) == before
+
+
+async def test_one_edit_renders_only_what_shows_it(here: World) -> None:
+    site = await small_site(here)
+    await here.publish(site)
+    before = here.entries(site)
+    await here.run(site, "UPDATE campaigns SET summary = 'New words' WHERE slug = 'second-campaign'")
+    outcome = await here.publish(site)
+    after = here.entries(site)
+    changed = {path for path in after if after[path] != before.get(path)}
+    assert changed == {"/", "/campaigns/", "/campaigns/second-campaign/", "/sitemap.xml"}
+    assert outcome.rendered == outcome.uploaded == 4
+    assert outcome.release == 2
+
+
+async def test_a_campaign_past_the_home_page_does_not_touch_it(here: World) -> None:
+    site = await small_site(here)
+    for number in range(6):
+        await here.add_campaign(site, f"later-{number}")
+    await here.publish(site)
+    before = here.entries(site)
+    await here.run(site, "UPDATE campaigns SET summary = 'New words' WHERE slug = 'first-campaign'")
+    await here.publish(site)
+    changed = {path for path, entry in here.entries(site).items() if entry != before.get(path)}
+    assert changed == {"/campaigns/", "/campaigns/first-campaign/", "/sitemap.xml"}
+
+
+async def test_an_endorsement_renews_the_numbers(here: World) -> None:
+    site = await small_site(here)
+    await here.publish(site)
+    [row] = await here.run(site, "SELECT id FROM campaigns WHERE slug = 'third-campaign'")
+    await here.endorse(site, row["id"], name="Zora")
+    outcome = await here.publish(site)
+    assert outcome.rendered == 3
+    assert "Zora Brook" in here.page(site, "/campaigns/third-campaign/")
+
+
+async def test_a_private_person_is_counted_and_not_named(here: World) -> None:
+    site = await here.add_site()
+    campaign = await here.add_campaign(site, "wells")
+    await here.endorse(site, campaign, name="Hidden", is_public=False)
+    await here.endorse(site, campaign, name="Shown")
+    await here.publish(site)
+    page = here.page(site, "/campaigns/wells/")
+    assert "Shown Brook" in page
+    assert "Hidden" not in page
+    assert ">2<" in page
+
+
+async def test_a_removed_page_answers_410_and_comes_back(here: World) -> None:
+    site = await small_site(here)
+    await here.publish(site)
+    await here.run(site, "UPDATE campaigns SET active = false WHERE slug = 'first-campaign'")
+    outcome = await here.publish(site)
+    entry = here.entries(site)["/campaigns/first-campaign/"]
+    assert (entry.status, entry.gone_on, outcome.removed) == (410, "2026-11-21", 1)
+    assert (await here.publish(site, full=True)).rendered == 0
+    await here.run(site, "UPDATE campaigns SET active = true WHERE slug = 'first-campaign'")
+    await here.publish(site)
+    assert here.entries(site)["/campaigns/first-campaign/"].status == 200
+
+
+async def test_a_renamed_campaign_redirects_where_no_page_lies(here: World) -> None:
+    site = await small_site(here)
+    await here.publish(site)
+    old, new = "/campaigns/first-campaign/", "/campaigns/renamed/"
+    await here.insert(site, "redirects", from_path=old, to_path=new)
+    await here.publish(site)
+    assert here.entries(site)[old].status == 200
+    await here.run(site, "UPDATE campaigns SET slug = 'renamed' WHERE slug = 'first-campaign'")
+    await here.publish(site)
+    entries = here.entries(site)
+    assert (entries[old].status, entries[old].location, entries[new].status) == (301, new, 200)
+    await here.run(site, "DELETE FROM redirects")
+    await here.publish(site)
+    assert old not in here.entries(site)
+
+
+@pytest.mark.parametrize("path", ["/robots.txt", "/sitemap.xml", "/campaigns/", "/404.html"])
+async def test_a_redirect_never_displaces_what_is_there(here: World, path: str) -> None:
+    site = await small_site(here)
+    await here.publish(site)
+    await here.insert(site, "redirects", from_path=path, to_path="/elsewhere/")
+    await here.publish(site)
+    assert here.entries(site)[path].location is None
+    assert (await here.publish(site, full=True)).rendered == 0
+
+
+async def test_the_page_for_unknown_addresses_cannot_be_taken_away(here: World) -> None:
+    site = await small_site(here)
+    await here.insert(site, "tombstones", path="/404.html", reason="odd")
+    await here.publish(site)
+    assert here.entries(site)["/404.html"].status == 404
+
+
+async def test_a_path_that_no_page_can_have_is_named(here: World) -> None:
+    site = await small_site(here)
+    await here.insert(site, "redirects", from_path="/a/../b/", to_path="/")
+    with pytest.raises(PublishError, match=r"/a/\.\./b/ cannot be published"):
+        await here.publish(site)
+
+
+async def test_a_tombstone_keeps_a_page_away(here: World) -> None:
+    site = await small_site(here)
+    await here.insert(site, "tombstones", path="/campaigns/first-campaign/", reason="a court order")
+    await here.publish(site)
+    assert here.entries(site)["/campaigns/first-campaign/"].status == 410
+
+
+async def test_many_removals_need_a_yes(here: World) -> None:
+    site = await here.add_site()
+    for number in range(30):
+        await here.add_campaign(site, f"campaign-{number}")
+    await here.publish(site)
+    await here.run(site, "UPDATE campaigns SET active = false")
+    with pytest.raises(Conflict, match="removes 30 of"):
+        await here.publish(site)
+    assert here.entries(site)["/campaigns/campaign-1/"].status == 200
+    assert (await here.publish(site, yes=True)).removed == 30
+
+
+async def test_a_campaign_closes_by_time_alone(here: World) -> None:
+    site = await here.add_site()
+    await here.add_campaign(site, "soon-over", closes_at=here.now + timedelta(hours=1))
+    await here.publish(site)
+    before = here.page(site, "/campaigns/soon-over/")
+    here.now += timedelta(hours=2)
+    outcome = await here.publish(site)
+    assert outcome.rendered >= 2
+    assert here.page(site, "/campaigns/soon-over/") != before
+
+
+async def test_a_transaction_that_commits_late_is_not_missed(here: World, database: Database) -> None:
+    """It has the lower transaction id, and commits after the publish that already saw a higher one."""
+    site = await small_site(here)
+    await here.publish(site)
+    late = await asyncpg.connect(database.url("app"))
+    transaction = late.transaction()
+    await transaction.start()
+    await late.execute("SELECT set_config('app.site_id', $1, true)", str(site))
+    await late.execute("UPDATE campaigns SET summary = 'Late' WHERE slug = 'first-campaign'")
+    await here.run(site, "UPDATE campaigns SET summary = 'Early' WHERE slug = 'second-campaign'")
+    await here.publish(site)
+    await transaction.commit()
+    await late.close()
+    await here.publish(site)
+    assert "Late" in here.page(site, "/campaigns/first-campaign/")
+    assert "Early" in here.page(site, "/campaigns/second-campaign/")
+
+
+async def test_two_sites_do_not_meet(here: World) -> None:
+    one, other = await small_site(here), await here.add_site("other")
+    await here.add_campaign(other, "first-campaign", title="Of the other site")
+    await here.publish(one)
+    await here.publish(other)
+    assert "Of the other site" in here.page(other, "/campaigns/first-campaign/")
+    assert "Of the other site" not in here.page(one, "/campaigns/first-campaign/")
+    assert "/campaigns/second-campaign/" not in here.entries(other)
+
+
+async def test_a_clock_that_goes_back_opens_nothing_again(here: World) -> None:
+    site = await here.add_site()
+    await here.add_campaign(site, "soon-over", closes_at=here.now + timedelta(hours=1))
+    await here.publish(site)
+    here.now += timedelta(hours=2)
+    await here.publish(site)
+    closed = here.page(site, "/campaigns/soon-over/")
+    here.now -= timedelta(hours=3)
+    await here.publish(site)
+    assert (await here.publish(site, full=True)).rendered == 0
+    assert here.page(site, "/campaigns/soon-over/") == closed
+
+
+async def test_old_assets_stay_for_pages_that_are_still_open(here: World) -> None:
+    site = await small_site(here)
+    await here.publish(site)
+    [old] = [path for path in here.entries(site) if path.startswith("/assets/site-")]
+    await here.run(site, """UPDATE sites SET theme = '{"primary": "#7a1f3d"}'""")
+    await here.publish(site)
+    here.now += timedelta(days=90)
+    await here.run(site, "UPDATE campaigns SET summary = 'Later'")
+    await here.publish(site)
+    assert here.entries(site)[old].gone_on == "2026-11-21"
+    assert (await here.publish(site, full=True)).rendered == 0
+
+
+async def test_a_dry_run_tells_and_changes_nothing(here: World) -> None:
+    site = await small_site(here)
+    outcome = await here.publish(site, dry_run=True)
+    assert outcome.release is None
+    assert outcome.rendered > 5
+    assert list(here.store.list("")) == []
+    assert await here.run(site, "SELECT * FROM releases") == []
