@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from app.publishing.base import DAMAGED
-from app.publishing.manifest import shard_key
+from app.publishing.manifest import shard_key, shard_of
 from app.publishing.pointer import pointer_key, read_pointer
 from tests.conftest import Database
 from tests.publishing.world import World, world
@@ -32,10 +32,10 @@ async def site(here: World) -> UUID:
 
 
 def live(here: World, site: UUID) -> tuple[str, str, str]:
-    """Keys of the pointer, the root, and a shard."""
+    """Keys of the pointer, the root, and the shard of the page that the test edits."""
     found = read_pointer(here.store, str(site))
     assert found is not None
-    return pointer_key(str(site)), found[0].root, shard_key(next(iter(here.manifest(site).shards.values())))
+    return pointer_key(str(site)), found[0].root, shard_key(here.manifest(site).shards[shard_of(PATH)])
 
 
 def damage(here: World, key: str, how: str) -> None:
