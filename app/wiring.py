@@ -1,7 +1,8 @@
 """What the program consists of, in explicit lists: shared by the server and the command line."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from app.campaigns.listing import Rows
@@ -15,7 +16,9 @@ from app.kit.resources import program_digest, resource
 from app.packs.parts import Part
 from app.pages.pack import PACK as PAGES
 from app.pages.published import Gone, Home, HomeInSitemap, MediaFiles, NotFound, Redirects, gone_page
-from app.publishing.build import Kinds
+from app.publishing.chunk import Kinds, Workshop
+from app.publishing.elsewhere import Database
+from app.publishing.pool import Renderers, renderers
 from app.publishing.publish import CONNECTIONS, Engine
 from app.publishing.templating import make_environment, template_digests
 from app.settings import Settings
@@ -25,6 +28,9 @@ from app.sites.sitemap import Sitemap
 from app.storage.facade import AsyncStore
 from app.storage.store import ObjectStore
 from app.storage.urls import open_store
+
+MOST_PROCESSES = 8
+"""Of one machine that render; beyond it the database is what they wait for."""
 
 STYLES = ("frame.css", "content.css")
 
@@ -37,22 +43,49 @@ def make_store(settings: Settings) -> ObjectStore:
     return open_store(settings.store_url, settings.data / "build")
 
 
-def make_engine(pool: Pool, store: ObjectStore, *, clock: Clock = system_clock, actor: str = "") -> Engine:
-    """Everything a publish needs, over open connections."""
+def make_workshop(store: ObjectStore) -> Workshop:
+    """Everything that making pages needs, without any connection or thread."""
     templates = resource("templates")
     environment = make_environment(templates)
     assets = SharedAssets(read_css(templates))
-    return Engine(
-        pool=pool,
+    return Workshop(
         store=AsyncStore(store),
         environment=environment,
         digests=template_digests(environment),
         kinds=page_kinds(assets),
         load_site=assets.load_site,
-        clock=clock,
-        actor=actor,
         program=program_digest(),
     )
+
+
+def make_engine(pool: Pool, store: ObjectStore, *, clock: Clock = system_clock, actor: str = "") -> Engine:
+    """Everything a publish needs, over open connections."""
+    return engine_of(make_workshop(store), pool, clock=clock, actor=actor)
+
+
+def engine_of(
+    workshop: Workshop,
+    pool: Pool,
+    *,
+    clock: Clock = system_clock,
+    actor: str = "",
+    renderers: Renderers | None = None,
+) -> Engine:
+    parts = {name: getattr(workshop, name) for name in Workshop.__struct_fields__}
+    return Engine(pool=pool, clock=clock, actor=actor, renderers=renderers, **parts)
+
+
+@contextmanager
+def forked(settings: Settings) -> Iterator[tuple[Workshop, Renderers]]:
+    """A workshop, and one rendering process for each processor. Before any thread or event loop starts."""
+    workshop = make_workshop(make_store(settings))
+    for kind in workshop.kinds.all:
+        if kind.template:
+            workshop.environment.get_template(kind.template)  # compiled once, for all processes
+    database = Database(str(settings.database_url), settings.database_pooler)
+    count = min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+    with renderers(count, workshop, database) as processes:
+        yield workshop, processes
 
 
 def page_kinds(assets: SharedAssets) -> Kinds:
@@ -82,12 +115,19 @@ def read_css(templates: Path) -> str:
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings, *, actor: str = "") -> AsyncIterator[Engine]:
+async def open_engine(
+    settings: Settings,
+    *,
+    actor: str = "",
+    workshop: Workshop | None = None,
+    renderers: Renderers | None = None,
+) -> AsyncIterator[Engine]:
     """An engine over the settings' database and store; its pool is closed at the end."""
     url = str(settings.database_url)
     size = max(settings.database_pool_size, CONNECTIONS)
     pool = await make_pool(url, size=size, pooler=settings.database_pooler)
     try:
-        yield make_engine(pool, make_store(settings), actor=actor)
+        workshop = workshop or make_workshop(make_store(settings))
+        yield engine_of(workshop, pool, actor=actor, renderers=renderers)
     finally:
         pool.terminate()

@@ -9,7 +9,7 @@ from app.kit.paging import Page
 from app.pages.schemas import State
 
 
-class Endorser(msgspec.Struct, frozen=True, kw_only=True):
+class Endorser(msgspec.Struct, frozen=True):
     """One public line of the endorsement list; nothing here identifies a private person further."""
 
     name: str

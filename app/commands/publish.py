@@ -1,24 +1,27 @@
 """`hustings publish`: what changed goes live, as one release of each site."""
 
+import asyncio
 from functools import partial
 from uuid import UUID
 
 import msgspec
 import rich_click as click
 
-from app.commands.context import actor, notice, run
+from app.commands.context import actor, command_settings, database, notice
 from app.commands.groups import Command
 from app.commands.progress import reporting
 from app.commands.sites import sites_of
 from app.database.failures import from_database, from_driver
 from app.errors import AppError, PublishError
+from app.publishing.chunk import Workshop
 from app.publishing.manifest import CorruptObject
 from app.publishing.pointer import read_pointer
+from app.publishing.pool import Renderers
 from app.publishing.publish import Engine
 from app.publishing.publish import publish as publish_site
 from app.publishing.report import Outcome, Reporter
 from app.settings import Settings
-from app.wiring import open_engine
+from app.wiring import forked, open_engine
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -43,11 +46,12 @@ def publish(site: str | None, full: bool, dry_run: bool, yes: bool, as_json: boo
     """Publish what has changed: wholly live, or not at all."""
     options = Options(full, dry_run, yes)
 
-    async def body(settings: Settings) -> list[Published]:
-        async with open_engine(settings, actor=actor()) as engine:
+    async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> list[Published]:
+        async with open_engine(settings, actor=actor(), workshop=workshop, renderers=renderers) as engine:
             return await publish_sites(engine, await sites_of(engine, site), options)
 
-    published = run(body)
+    with database(command_settings()) as settings, forked(settings) as (workshop, renderers):
+        published = asyncio.run(body(settings, workshop, renderers))
     if as_json:
         outcomes = [each.outcome for each in published]
         found: object = outcomes if site is None and len(outcomes) != 1 else outcomes[0]

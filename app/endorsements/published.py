@@ -1,9 +1,7 @@
 """What pages show of endorsements: counts, the newest names, the home page's line of numbers."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from app.campaigns.schemas import Count, Endorser, Snapshot
 from app.pages.schemas import Tally
@@ -17,12 +15,14 @@ COUNTS = """
 SELECT campaign_id, count(*) AS count, max(created_at) AS as_of
   FROM endorsements WHERE campaign_id = ANY($1::uuid[]) GROUP BY campaign_id
 """
+# In the order of the fields of Endorser.
 NEWEST = """
-SELECT c.id AS campaign_id, e.*
+SELECT c.id, e.name, e.organization, e.title, e.stakeholder_type, e.place, e.statement,
+       (e.created_at AT TIME ZONE $3)::date
   FROM unnest($1::uuid[]) AS c (id)
  CROSS JOIN LATERAL (
-   SELECT s.name, s.organization, s.title, s.stakeholder_type, s.city, s.state, n.statement,
-          n.created_at, n.id
+   SELECT s.name, s.organization, s.title, s.stakeholder_type,
+          concat_ws(', ', nullif(s.city, ''), nullif(s.state, '')) AS place, n.statement, n.created_at, n.id
      FROM endorsements n JOIN stakeholders s ON s.id = n.stakeholder_id
     WHERE n.campaign_id = c.id AND n.is_public AND s.is_public
     ORDER BY n.created_at DESC, s.name, n.id LIMIT $2) e
@@ -54,8 +54,8 @@ class Endorsements:
         ids = list(campaigns)
         counted = {row["campaign_id"]: row for row in await content.connection.fetch(COUNTS, ids)}
         newest: dict[UUID, list[Endorser]] = {key: [] for key in ids}
-        for row in await content.connection.fetch(NEWEST, ids, SHOWN):
-            newest[row["campaign_id"]].append(_endorser(dict(row), timezone))
+        for key, *endorser in await content.connection.fetch(NEWEST, ids, SHOWN, timezone):
+            newest[key].append(Endorser(*endorser))
         return {
             key: Snapshot(
                 count=counted[key]["count"] if key in counted else 0,
@@ -80,15 +80,3 @@ class Endorsements:
         if row is None or row["as_of"] is None:
             return None
         return Tally(people=row["people"], organizations=row["organizations"], as_of=row["as_of"])
-
-
-def _endorser(row: Mapping[str, Any], timezone: str) -> Endorser:
-    return Endorser(
-        name=row["name"],
-        organization=row["organization"],
-        role=row["title"],
-        stakeholder_type=row["stakeholder_type"],
-        place=", ".join(part for part in (row["city"], row["state"]) if part),
-        statement=row["statement"],
-        endorsed_on=row["created_at"].astimezone(ZoneInfo(timezone)).date(),
-    )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Literal
 from uuid import UUID
@@ -11,6 +12,7 @@ from app.pages.schemas import Band, Block, Image
 from app.publishing.kinds import Content
 
 MEDIA_PREFIX = "media/"
+_TAG = "<img "
 _IMAGE = re.compile(r"<img [^>]*>")
 _SOURCE = re.compile(r'src="([^"]+)"')
 CSS_CLASSES = frozenset({"narrow"})
@@ -88,6 +90,8 @@ def named_pictures(rows: Iterable[Record], url: str, *texts: str) -> list[str]:
 
 def pictures_in(html: str) -> list[str]:
     """The pictures of our store that sanitised HTML names, as content names them."""
+    if _TAG not in html:
+        return []
     sources = [_SOURCE.search(tag) for tag in _IMAGE.findall(html)]
     return [found[1] for found in sources if found and found[1].startswith(MEDIA_PREFIX)]
 
@@ -97,6 +101,8 @@ def place_pictures(html: str, known: Pictures) -> str:
 
     A page loads nothing from elsewhere; a text picture from another origin would be an empty frame.
     """
+    if _TAG not in html:
+        return html
     return _IMAGE.sub(lambda found: _placed(found.group(), known), html)
 
 
@@ -109,6 +115,7 @@ def _placed(tag: str, known: Pictures) -> str:
     return tag.replace(source.group(), measures)
 
 
+@lru_cache(maxsize=1024)
 def band(background_color: str) -> Band:
     """The band nearest in lightness to the colour that an editor chose; none chosen is paper."""
     if not background_color:

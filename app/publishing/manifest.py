@@ -53,7 +53,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     size: int = 0
     """Bytes of the identity body."""
     encodings: tuple[Encoding, ...] = ()
-    """Which encoded siblings the store holds, in this order: br, gz."""
+    """Which encoded siblings the store holds, in this order: br, gz. The br may still be to come."""
     location: str | None = None
     fingerprint: str = ""
     """Of the input that made the body; for the planner, the gateway ignores it."""

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import anyio
 import asyncpg
-import jinja2
 import msgspec
 
 from app.database.engine import Connection, Pool
@@ -18,16 +17,18 @@ from app.errors import AppError, Conflict
 from app.kit.clock import Clock
 from app.publishing import releases
 from app.publishing.base import DAMAGED, Base, read_base, with_advice
-from app.publishing.build import Build, Built, Kinds
+from app.publishing.build import Build, Built
+from app.publishing.chunk import LATER, Workshop
 from app.publishing.content import freeze
-from app.publishing.kinds import Content, LoadSite, SiteFacts
+from app.publishing.kinds import Content, SiteFacts
 from app.publishing.manifest import JSON_GZ, Change, Manifest, blob_key, root_key
 from app.publishing.plan import make_plan
 from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
+from app.publishing.pool import Renderers
 from app.publishing.releases import Ticket
 from app.publishing.render import Recipe
 from app.publishing.report import Outcome, Reporter
-from app.storage.facade import AsyncStore, Item
+from app.storage.facade import Item
 from app.storage.store import StoreUnavailable
 
 CONNECTIONS = 3
@@ -37,20 +38,15 @@ FEW_REMOVALS = 20
 """So many pages may disappear without a word, and 5 % of a larger site."""
 
 
-class Engine(msgspec.Struct, frozen=True, kw_only=True):
+class Engine(Workshop, frozen=True, kw_only=True):
     """The collaborators of every publish. The pool has to have at least CONNECTIONS connections."""
 
     pool: Pool
-    store: AsyncStore
-    environment: jinja2.Environment
-    digests: dict[str, str]
-    kinds: Kinds
-    load_site: LoadSite
     clock: Clock
     actor: str = ""
     """Who asks; kept with each release that is made."""
-    program: str = ""
-    """A digest of the code that makes the pages."""
+    renderers: Renderers | None = None
+    """Processes for large publishes; without them all is done in this one."""
     gate: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
     """Held while a publish takes its connections: two that each wait for the other's would wait for ever."""
 
@@ -177,6 +173,7 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
         verify=options.full,
         begin=begin,
         report=report,
+        elsewhere=engine.renderers,
     )
     built = await build.run(plan)
     if not options.yes and not options.dry_run:
@@ -287,7 +284,8 @@ def _blob_keys(changes: dict[str, Change]) -> list[str]:
     keys = []
     for entry in changes.values():
         if entry is not None and entry.blob is not None:
-            keys += [blob_key(entry.blob), *(blob_key(entry.blob, coding) for coding in entry.encodings)]
+            codings = (coding for coding in entry.encodings if coding != LATER)
+            keys += [blob_key(entry.blob), *(blob_key(entry.blob, coding) for coding in codings)]
     return keys
 
 

@@ -1,7 +1,7 @@
 """The Jinja2 environment of the public pages, and a digest of each template.
 
-A template gets a struct as `page`, the shell of its site as `site` and its root-relative `path`; nothing
-else, so that the same content gives the same bytes on any day and on any machine.
+A template gets a struct as `page`, the shell of its site as `site`, its root-relative `path` and what the pages
+of a release share as `shared`; nothing else, so that the same content gives the same bytes on any day and on any machine.
 
 Filters, each with what it needs spelled out (`{{ page.count | number(site.locale) }}`):
 
@@ -17,10 +17,11 @@ Filters, each with what it needs spelled out (`{{ page.count | number(site.local
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -32,12 +33,16 @@ from babel.numbers import format_decimal
 from jinja2 import meta
 from markupsafe import Markup, escape
 
+from app.publishing import compiling
+from app.publishing.compiling import DirectEnvironment
+
+FRAGMENTS = {"header": "site/partials/header.html", "footer": "site/partials/footer.html"}
 _PATH_SAFE = "/-._~!$&'()*+,;=:@%"
 
 
 def make_environment(folder: Path) -> jinja2.Environment:
     """The environment over the templates in `folder`; names in it start below that folder: site/home.html."""
-    environment = jinja2.Environment(
+    environment = DirectEnvironment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -63,6 +68,39 @@ def make_environment(folder: Path) -> jinja2.Environment:
     return environment
 
 
+class Shared:
+    """What is the same on many pages of a release, made once: header and navigation, and the footer's lists.
+
+    Templates get it as `shared`. The digests of FRAGMENTS belong into the fingerprint of every page.
+    """
+
+    def __init__(self, environment: jinja2.Environment, site: Any) -> None:
+        self._environment = environment
+        self._site = site
+        self._made: dict[Hashable, Markup] = {}
+
+    def header(self, path: str) -> Markup:
+        """With the mark on where the reader is; pages that leave the same marks share one text."""
+        place = path if self._is_in_navigation(path) else self._above(path)
+        return self._fragment("header", place, path)
+
+    def footer(self) -> Markup:
+        return self._fragment("footer", "", "")
+
+    def _is_in_navigation(self, path: str) -> bool:
+        return path == "/" or any(item.url == path for item in self._site.navigation)
+
+    def _above(self, path: str) -> tuple[str, ...]:
+        return tuple(item.url for item in self._site.navigation if path.startswith(item.url))
+
+    def _fragment(self, name: str, place: Hashable, path: str) -> Markup:
+        key = (name, place)
+        if key not in self._made:
+            template = self._environment.get_template(FRAGMENTS[name])
+            self._made[key] = Markup(template.render(site=self._site, path=path).strip())  # noqa: S704 - escaped by the template
+        return self._made[key]
+
+
 def template_digests(environment: jinja2.Environment) -> dict[str, str]:
     """For each template a sha256 over its source and that of all it extends, includes or imports.
 
@@ -70,7 +108,9 @@ def template_digests(environment: jinja2.Environment) -> dict[str, str]:
     struct looks like. Raises jinja2.TemplateError for a template that does not parse, ValueError for one that
     names another by a variable.
     """
-    base = hashlib.sha256(Path(__file__).read_bytes())
+    base = hashlib.sha256()
+    for module in (__file__, compiling.__file__):
+        base.update(Path(module).read_bytes())
     base.update(f"jinja {jinja2.__version__} babel {babel.__version__}".encode())
     sources = {name: _source(environment, name) for name in environment.list_templates(extensions=["html"])}
     needs = {name: tuple(_references(environment, name, source)) for name, source in sources.items()}
@@ -117,7 +157,10 @@ def canonical(path: str, base_url: str) -> str:
 
 def lines(text: str) -> Markup:
     """Escaped, with `<br>` for each line break that is not at an end."""
-    return Markup("<br>").join(escape(line.strip()) for line in text.strip().splitlines())
+    text = text.strip()
+    if "\n" not in text and "\r" not in text:
+        return escape(text)
+    return Markup("<br>").join(escape(line.strip()) for line in text.splitlines())
 
 
 @lru_cache(maxsize=256)

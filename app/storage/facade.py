@@ -8,6 +8,8 @@ from typing import TypeVar
 import msgspec
 from anyio import CapacityLimiter, create_task_group, to_thread
 
+from app.storage.file import FileStore
+from app.storage.memory import MemoryStore
 from app.storage.store import ObjectStore, PreconditionFailed, Stored
 
 T = TypeVar("T")
@@ -25,6 +27,8 @@ class AsyncStore:
     def __init__(self, store: ObjectStore, *, threads: int = 16) -> None:
         self.store = store
         self._limiter = CapacityLimiter(threads)
+        # A store of this very machine waits for nothing: more threads would only take turns.
+        self._writers = 1 if isinstance(store, FileStore | MemoryStore) else threads
 
     async def get(self, key: str) -> bytes:
         return await self.run(partial(self.store.get, key))
@@ -66,7 +70,7 @@ class AsyncStore:
     async def sync(self, keys: Iterable[str]) -> None:
         await self.run(partial(self.store.sync, keys))
 
-    async def put_many(self, items: Iterable[Item], concurrency: int = 16) -> set[str]:
+    async def put_many(self, items: Iterable[Item]) -> set[str]:
         """Writes the items that the store does not have, and returns their keys.
 
         Keys must be named by content: one that is there is taken to be the same, unless its size differs,
@@ -84,7 +88,7 @@ class AsyncStore:
                 failures.append(error)
 
         async with create_task_group() as tasks:
-            for _ in range(concurrency):
+            for _ in range(self._writers):
                 tasks.start_soon(drain)
         if failures:
             raise failures[0]

@@ -10,7 +10,7 @@ from app.campaigns.published import CampaignListing, CampaignPage, StateCount
 from app.campaigns.schemas import Endorser, Snapshot
 from app.pages.published import GonePage, HomePage, NotFoundPage, SocialLink
 from app.pages.schemas import Block, Image, Row, Tally
-from app.publishing.templating import make_environment
+from app.publishing.templating import Shared, make_environment
 from app.sites.contours import contours, icon
 from app.sites.schemas import NavigationItem, Shell, Theme
 from app.sites.theme import stylesheet
@@ -236,10 +236,11 @@ PAGES: dict[str, tuple[str, msgspec.Struct]] = {
 def files() -> Iterator[tuple[str, str, str]]:
     """Path, content type and text of every page and asset."""
     environment = make_environment(TEMPLATES)
+    shared = Shared(environment, SHELL)
     css = read_css(TEMPLATES)
     yield "/assets/site.css", "text/css", stylesheet(Theme(), css)
     yield "/assets/contours.svg", "image/svg+xml", contours("demo", "#f0a830")
     yield "/assets/icon.svg", "image/svg+xml", icon(Theme(), SHELL.name)
     for path, (name, page) in PAGES.items():
         template = environment.get_template(f"site/{name}.html")
-        yield path, "text/html", template.render(page=page, site=SHELL, path=path)
+        yield path, "text/html", template.render(page=page, site=SHELL, path=path, shared=shared)

@@ -85,7 +85,7 @@ def test_a_text_is_split_at_the_first_mark_only() -> None:
 
 def test_a_name_that_is_not_there_stops_the_page(tmp_path: Path) -> None:
     template = write(tmp_path, page="{{ page.titel }}").get_template("page.html")
-    with pytest.raises(jinja2.UndefinedError, match="titel"):
+    with pytest.raises(AttributeError, match="titel"):
         template.render(page=object())
 
 

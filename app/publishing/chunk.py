@@ -1,0 +1,187 @@
+"""The part of a build that any process can do: load some paths, make what differs, store it.
+
+A chunk is a function of the frozen content, the recipe and what the base had at its paths, so it does not
+matter who makes it: this process, a forked one, or a worker on another machine.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
+from functools import partial
+
+import jinja2
+import msgspec
+
+from app.errors import PublishError
+from app.publishing.kinds import Content, InStore, Loaded, LoadSite, PageKind, Raw, Redirect
+from app.publishing.manifest import Encoding, Entry, blob_key, check_path
+from app.publishing.render import Output, Recipe, output, status_of
+from app.storage.facade import AsyncStore
+from app.storage.store import ObjectNotFound, ObjectStore
+
+LATER: Encoding = "br"
+"""Made after the flip: a page without it is whole."""
+
+
+class Kinds(msgspec.Struct, frozen=True, kw_only=True):
+    """The page kinds of the product, given by the composition root."""
+
+    pages: tuple[PageKind, ...]
+    redirects: PageKind
+    """Asked for paths where no page lies."""
+    gone: PageKind
+    """Its template shows what answers 410."""
+    gone_page: Callable[[date], msgspec.Struct]
+
+    @property
+    def all(self) -> tuple[PageKind, ...]:
+        return (*self.pages, self.redirects, self.gone)
+
+    def named(self, name: str) -> PageKind:
+        return next(kind for kind in self.all if kind.name == name)
+
+
+class Chunk(msgspec.Struct, frozen=True):
+    """Paths of one kind, and what the base has there."""
+
+    kind: str
+    paths: tuple[str, ...]
+    base: dict[str, Entry]
+
+
+class Made(msgspec.Struct, kw_only=True):
+    """What became of a chunk."""
+
+    changes: dict[str, Entry] = {}
+    """Only what differs from the base."""
+    absent: tuple[str, ...] = ()
+    """Paths of the chunk where this kind has nothing."""
+    uploaded: int = 0
+    """Paths whose blob the store did not have."""
+
+
+class Maker:
+    """Makes chunks over one frozen content. Without a store nothing is rendered: a dry run.
+
+    With `verify` a page that has not changed is made again if its objects are lost or cut off in the store.
+    `begin` is awaited before the first thing that differs from the base is made.
+    """
+
+    def __init__(
+        self,
+        content: Content,
+        kinds: Kinds,
+        recipe: Recipe,
+        *,
+        store: AsyncStore | None,
+        verify: bool = False,
+        begin: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._content = content
+        self._kinds = kinds
+        self._recipe = recipe
+        self._store = store
+        self._verify = verify
+        self._begin = begin
+
+    async def make(self, chunk: Chunk) -> Made:
+        kind = self._kinds.named(chunk.kind)
+        loaded = await kind.load(self._content, chunk.paths)
+        made = Made(absent=tuple(path for path in chunk.paths if path not in loaded))
+        fingerprints = {path: self._recipe.fingerprint(kind, item) for path, item in loaded.items()}
+        stale = [path for path in loaded if not is_current(chunk.base.get(path), fingerprints[path])]
+        if self._verify:
+            stale += await self._lost(chunk, [path for path in loaded if path not in set(stale)])
+        if stale:
+            await self._make(kind, {path: loaded[path] for path in stale}, fingerprints, made)
+        return made
+
+    async def _make(
+        self, kind: PageKind, loaded: dict[str, Loaded], fingerprints: dict[str, str], made: Made
+    ) -> None:
+        for path in loaded:
+            _check(path)
+        if self._begin is not None:
+            await self._begin()
+        if self._store is None:
+            made.changes = {path: _planned(path, item, fingerprints[path]) for path, item in loaded.items()}
+            return
+        fetched = {path: await self._fetch(path, item) for path, item in loaded.items()}
+        outputs = [
+            output(self._recipe, kind, path, item, fingerprints[path]) for path, item in fetched.items()
+        ]
+        made.changes = {one.path: one.entry for one in outputs}
+        made.uploaded = await keep(self._store, outputs)
+
+    async def _lost(self, chunk: Chunk, paths: Sequence[str]) -> list[str]:
+        """Those of the current paths whose objects are not in the store as the manifest says."""
+        if self._store is None:
+            return []
+        entries = [(path, chunk.base[path]) for path in paths]
+        return await self._store.run(partial(_lost, self._store.store, entries))
+
+    async def _fetch(self, path: str, loaded: Loaded) -> Loaded:
+        if not isinstance(loaded, InStore) or self._store is None:
+            return loaded
+        try:
+            return Raw(await self._store.get(loaded.key), loaded.content_type)
+        except ObjectNotFound:
+            raise PublishError(
+                f"{path} cannot be published: {loaded.key} is missing from the store."
+            ) from None
+
+
+class Workshop(msgspec.Struct, frozen=True, kw_only=True):
+    """All that making pages needs, but for the content."""
+
+    store: AsyncStore
+    environment: jinja2.Environment
+    digests: dict[str, str]
+    kinds: Kinds
+    load_site: LoadSite
+    program: str = ""
+    """A digest of the code that makes the pages."""
+
+    async def recipe(self, content: Content) -> Recipe:
+        site = await self.load_site(content)
+        return Recipe(self.environment, self.digests, site.shell, self.program)
+
+
+async def keep(store: AsyncStore, outputs: Sequence[Output]) -> int:
+    """Puts the objects of these outputs into the store; returns for how many the blob was new."""
+    written = await store.put_many(item for made in outputs for item in made.items)
+    return sum(made.entry.blob is not None and blob_key(made.entry.blob) in written for made in outputs)
+
+
+def is_current(old: Entry | None, fingerprint: str, *, gone: bool = False) -> bool:
+    """A retired asset that is wanted again is not current: its date has to go."""
+    return old is not None and old.fingerprint == fingerprint and (old.gone_on is not None) == gone
+
+
+def _lost(store: ObjectStore, entries: Sequence[tuple[str, Entry]]) -> list[str]:
+    return [path for path, entry in entries if not _is_stored(store, entry)]
+
+
+def _is_stored(store: ObjectStore, entry: Entry) -> bool:
+    if entry.blob is None:
+        return True
+    try:
+        siblings = [
+            store.stat(blob_key(entry.blob, encoding)) for encoding in entry.encodings if encoding != LATER
+        ]
+        return store.stat(blob_key(entry.blob)).size == entry.size and all(one.size for one in siblings)
+    except ObjectNotFound:
+        return False
+
+
+def _check(path: str) -> None:
+    try:
+        check_path(path)
+    except ValueError as error:
+        raise PublishError(f"{path} cannot be published: {error}.") from None
+
+
+def _planned(path: str, loaded: Loaded, fingerprint: str) -> Entry:
+    """Stands for a page that a dry run did not render."""
+    if isinstance(loaded, Redirect):
+        return Entry(status=301, location=loaded.location, fingerprint=fingerprint)
+    return Entry(status=status_of(path), blob="0" * 64, fingerprint=fingerprint)
