@@ -11,9 +11,11 @@ import msgspec
 from app.campaigns.schemas import Count
 from app.pages.parts import Pictures, picture, pictures
 from app.pages.schemas import Row, State
-from app.publishing.kinds import Changes, Content
+from app.publishing.kinds import Change, Changes, Content
 from app.sites.site_row import site_row
 
+PLACE = ("active", "locale", "number")
+"""Facts of a row of the log that decide in which lists a campaign stands."""
 CAMPAIGN_TABLES = ("campaigns", "media")
 
 COLUMNS = """
@@ -22,8 +24,22 @@ SELECT id, slug, title, summary, outcome, closes_at, allow_endorsements, image_u
 """
 NEWEST = COLUMNS + " ORDER BY created_at DESC, slug LIMIT $2"
 NUMBERED = COLUMNS + " AND number BETWEEN $2 AND $3 ORDER BY number DESC"
-CLOSED = "SELECT EXISTS (SELECT FROM campaigns WHERE active AND closes_at > $1 AND closes_at <= $2)"
-TOTAL = "SELECT count(*) FROM campaigns WHERE active AND locale = $1"
+# Each looks into an index: what a publish reads for one edit must not grow with the site.
+TURNED = """
+SELECT slug, number FROM campaigns WHERE locale = $1 AND id = ANY($2::uuid[])
+ UNION
+SELECT slug, number FROM campaigns WHERE active AND locale = $1 AND closes_at > $3 AND closes_at <= $4
+"""
+OLDEST_OF_NEWEST = """
+SELECT count(*) AS count, min(created_at) AS created_at
+  FROM (SELECT created_at FROM campaigns WHERE active AND locale = $1
+         ORDER BY created_at DESC, slug LIMIT $2) newest
+"""
+TALLIES = "SELECT class, count FROM campaign_tallies WHERE locale = $1 AND count > 0"
+OVER = """
+SELECT count(*) FROM campaigns
+ WHERE active AND locale = $1 AND closes_at <= $2 AND outcome = '' AND allow_endorsements
+"""
 
 
 class Counter(Protocol):
@@ -72,12 +88,20 @@ class Rows:
         return await self._rows(content, NUMBERED, first, last)
 
     async def total(self, content: Content) -> int:
-        return int(await content.connection.fetchval(TOTAL, (await site_row(content)).locale))
+        return sum((await state_counts(content)).values())
 
-    async def turned(self, content: Content, changes: Changes) -> bool:
-        """Whether rows may look different: by a change, or because a campaign has closed by time."""
-        return changes.touch(*self.tables) or bool(
-            await content.connection.fetchval(CLOSED, changes.since, content.frozen_at)
+    async def turned(self, content: Content, changes: Changes, limit: int) -> bool:
+        """Whether the newest may look different, or there are more or fewer in all."""
+        if changes.touch("media") or any(map(comes_or_goes, changes.of("campaigns"))):
+            return True
+        locale = (await site_row(content)).locale
+        if await content.connection.fetch(TURNED, locale, [], changes.since, content.frozen_at):
+            return True
+        created = changes.values("campaigns", "created_at")
+        newest = await content.connection.fetchrow(OLDEST_OF_NEWEST, locale, limit)
+        assert newest is not None  # noqa: S101 - an aggregate always gives a row
+        return bool(created) and (
+            newest["count"] < limit or max(map(datetime.fromisoformat, created)) >= newest["created_at"]
         )
 
     async def touched_campaigns(self, content: Content, changes: Changes) -> set[UUID]:
@@ -97,6 +121,32 @@ class Rows:
             )
             for row in rows
         )
+
+
+async def turned_campaigns(content: Content, changes: Changes, ids: set[UUID]) -> list[tuple[str, int]]:
+    """Slug and number of these campaigns, and of those whose closing came since the base release."""
+    locale = (await site_row(content)).locale
+    rows = await content.connection.fetch(TURNED, locale, list(ids), changes.since, content.frozen_at)
+    return [(row["slug"], row["number"]) for row in rows]
+
+
+async def state_counts(content: Content) -> dict[State, int]:
+    """How many active campaigns are in each state at the clock of the publish; none has none."""
+    locale = (await site_row(content)).locale
+    tallies = {row["class"]: row["count"] for row in await content.connection.fetch(TALLIES, locale)}
+    dated = tallies.get("dated", 0)
+    over = await content.connection.fetchval(OVER, locale, content.frozen_at) if dated else 0
+    counts: dict[State, int] = {
+        "open": tallies.get("open", 0) + dated - over,
+        "won": tallies.get("won", 0),
+        "closed": tallies.get("closed", 0) + over,
+    }
+    return {state: count for state, count in counts.items() if count}
+
+
+def comes_or_goes(change: Change) -> bool:
+    """Anything but an edit that leaves the row where it was."""
+    return change.action != "update" or any(change.old.get(key) != change.new.get(key) for key in PLACE)
 
 
 def campaign_path(slug: str) -> str:

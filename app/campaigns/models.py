@@ -1,8 +1,9 @@
 """Policy campaigns."""
 
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database.base import (
@@ -38,6 +39,13 @@ class Campaign(Identified, OfSite, Translatable, Timestamped, Base):
         site_index("idx_campaign_active", "active"),
         Index("idx_campaign_created", "site_id", text("created_at DESC")),
         site_index("idx_campaign_slug", "slug"),
+        site_index(
+            "idx_campaign_closing",
+            "locale",
+            "closes_at",
+            postgresql_where=text("closes_at IS NOT NULL AND active"),
+        ),
+        site_index("idx_campaign_changed", "locale", "updated_at", postgresql_where=text("active")),
     )
 
     number: Mapped[int] = mapped_column(server_default=text("0"))
@@ -57,3 +65,23 @@ class Campaign(Identified, OfSite, Translatable, Timestamped, Base):
     image_alt_text: Mapped[str] = mapped_column(server_default=EMPTY)
     active: Mapped[bool] = mapped_column(server_default=text("true"))
     allow_endorsements: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+class CampaignTally(OfSite, Base):
+    """How many active campaigns of a class a site has; kept by triggers, so that no publish counts them all.
+
+    `dated` are those that are open until `closes_at`: what they are today, the clock decides.
+    """
+
+    __tablename__ = "campaign_tallies"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["site_id"], ["sites.id"], ondelete="CASCADE", name="campaign_tallies_site_id_fkey"
+        ),
+        CheckConstraint("class IN ('won', 'closed', 'dated', 'open')", name="valid_campaign_class"),
+    )
+
+    site_id: Mapped[UUID] = mapped_column(primary_key=True)
+    locale: Mapped[str] = mapped_column(primary_key=True)
+    class_: Mapped[str] = mapped_column("class", primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)

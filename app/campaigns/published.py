@@ -7,14 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from app.campaigns.listing import Listed, Rows, campaign_path
+from app.campaigns.listing import Listed, Rows, campaign_path, comes_or_goes, state_counts, turned_campaigns
 from app.campaigns.schemas import Snapshot
 from app.pages.parts import Pictures, blocks, named_pictures, picture, pictures, place_pictures
 from app.pages.schemas import Block, Image, Row, State
 from app.publishing.kinds import Changes, Content
 from app.publishing.manifest import CacheClass
 from app.sites.site_row import site_row
-from app.sites.sitemap import SITEMAP_LIMIT, Part
+from app.sites.sitemap import SITEMAP_LIMIT
 
 
 class CampaignPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,39 +67,29 @@ SELECT id, slug, title, summary, description_html, outcome, outcome_html, closes
        image_url, image_alt_text, target_count, target_obligation, updated_at
   FROM campaigns WHERE active AND locale = $2 AND slug = ANY($1::text[])
 """
-SLUGS = """
+SHOWING = """
 SELECT slug FROM campaigns
- WHERE locale = $1 AND (id = ANY($2::uuid[]) OR image_url = ANY($3::text[])
-    OR (closes_at > $4 AND closes_at <= $5)
-    OR EXISTS (SELECT FROM unnest($3::text[]) m WHERE strpos(description_html || outcome_html, m) > 0)
+ WHERE locale = $1 AND (image_url = ANY($2::text[])
+    OR EXISTS (SELECT FROM unnest($2::text[]) m WHERE strpos(description_html || outcome_html, m) > 0)
     OR id IN (SELECT campaign_id FROM content_blocks
-               WHERE EXISTS (SELECT FROM unnest($3::text[]) m
+               WHERE EXISTS (SELECT FROM unnest($2::text[]) m
                               WHERE image_url = m OR strpos(content_html, m) > 0)))
 """
-NUMBERS = """
-SELECT number FROM campaigns
- WHERE locale = $1 AND (id = ANY($2::uuid[]) OR (closes_at > $3 AND closes_at <= $4))
-"""
-STATES = """
-SELECT CASE WHEN outcome <> '' THEN 'won'
-            WHEN closes_at <= $2 OR NOT allow_endorsements THEN 'closed' ELSE 'open' END AS state,
-       count(*) AS count
-  FROM campaigns WHERE active AND locale = $1 GROUP BY 1
-"""
-EXTENT = (
-    "SELECT count(*) AS total, coalesce(max(number), 0) AS last FROM campaigns WHERE active AND locale = $1"
-)
+LAST = "SELECT coalesce(max(number), 0) FROM campaigns WHERE active AND locale = $1"
 LAST_OF_OTHERS = """
 SELECT coalesce(max(number), 0) FROM campaigns WHERE active AND locale = $1 AND NOT id = ANY($2::uuid[])
 """
 PARTS = """
-SELECT (number - 1) / $2 + 1 AS part, count(*) AS count, max(updated_at) AS changed
-  FROM campaigns WHERE active AND locale = $1 GROUP BY 1 ORDER BY 1
+SELECT part FROM generate_series(1, ($2 - 1) / $3 + 1) AS part
+ WHERE EXISTS (SELECT FROM campaigns
+                WHERE active AND locale = $1 AND number BETWEEN (part - 1) * $3 + 1 AND part * $3)
+ ORDER BY part
 """
 ENTRIES = """
 SELECT slug, updated_at FROM campaigns
- WHERE active AND locale = $1 AND (number - 1) / $2 + 1 = $3 ORDER BY slug
+ WHERE active AND locale = $1 AND number BETWEEN ($3 - 1) * $2 + 1 AND $3 * $2 ORDER BY slug
 """
+CHANGED = "SELECT max(updated_at) FROM campaigns WHERE active AND locale = $1"
 
 
 class Snapshots(Protocol):
@@ -133,11 +123,10 @@ class Campaigns:
         locale = (await site_row(content)).locale
         ids = changes.ids("campaigns") | await self._snapshots.touched_campaigns(content, changes)
         ids |= {UUID(key) for key in changes.values("content_blocks", "campaign_id")}
-        media = [f"media/{name}" for name in changes.values("media", "filename")]
-        rows = await content.connection.fetch(
-            SLUGS, locale, list(ids), media, changes.since, content.frozen_at
-        )
-        slugs = changes.values("campaigns", "slug") | {row["slug"] for row in rows}
+        slugs = {slug for slug, _ in await turned_campaigns(content, changes, ids)}
+        slugs |= changes.values("campaigns", "slug")
+        if media := [f"media/{name}" for name in changes.values("media", "filename")]:
+            slugs |= {row["slug"] for row in await content.connection.fetch(SHOWING, locale, media)}
         return {campaign_path(slug) for slug in slugs}
 
     async def load(self, content: Content, paths: Sequence[str]) -> Mapping[str, CampaignPage]:
@@ -176,19 +165,21 @@ class Listing:
         return {LISTING, *(_numbered(page) for page in _pages(total, last))}
 
     async def touched(self, content: Content, changes: Changes) -> Collection[str]:
-        locale = (await site_row(content)).locale
         ids = changes.ids("campaigns") | await self._rows.touched_campaigns(content, changes)
-        rows = await content.connection.fetch(NUMBERS, locale, list(ids), changes.since, content.frozen_at)
-        numbers = changes.values("campaigns", "number") | {row["number"] for row in rows}
+        numbers = changes.values("campaigns", "number")
+        numbers |= {number for _, number in await turned_campaigns(content, changes, ids)}
         total, last = await _extent(content)
         if changes.touch("media") or abs(total - PAGE_SIZE) <= len(changes.rows):
             numbers |= set(range(1, max([last, *numbers], default=0) + 1, PAGE_SIZE))
         if not numbers:
             return set()
-        pages = {page + step for page in map(_page_of, numbers) for step in (-1, 0, 1)}
-        # Pages may have come or gone between the last one that is sure and the last one that was touched.
-        sure = await content.connection.fetchval(LAST_OF_OTHERS, locale, list(changes.ids("campaigns")))
-        pages |= set(range(_page_of(min(sure, last)), _page_of(max(last, *numbers)) + 1))
+        pages = {_page_of(number) for number in numbers}
+        if any(map(comes_or_goes, changes.of("campaigns"))):
+            pages = {page + step for page in pages for step in (-1, 0, 1)}
+            # Pages may have come or gone between the last one that is sure and the last that was touched.
+            locale = (await site_row(content)).locale
+            others = await content.connection.fetchval(LAST_OF_OTHERS, locale, list(changes.ids("campaigns")))
+            pages |= set(range(_page_of(min(others, last)), _page_of(max(last, *numbers)) + 1))
         return {LISTING, *(_numbered(page) for page in pages if page > 0)}
 
     async def load(self, content: Content, paths: Sequence[str]) -> Mapping[str, CampaignListing]:
@@ -203,15 +194,12 @@ class Listing:
         return made
 
     async def _newest(self, content: Content, total: int, pages: range) -> CampaignListing:
-        site = await site_row(content)
-        states = await content.connection.fetch(STATES, site.locale, content.frozen_at)
-        counts = {row["state"]: row["count"] for row in states}
-        order: tuple[State, ...] = ("open", "won", "closed")
+        counts = await state_counts(content)
         return CampaignListing(
             number=None,
             rows=await self._rows.newest(content, PAGE_SIZE),
             total=total,
-            states=tuple(StateCount(state=s, count=counts[s]) for s in order if s in counts),
+            states=tuple(StateCount(state=state, count=count) for state, count in counts.items()),
             newer_url=None,
             older_url=_numbered(pages[-1]) if pages else None,
             page_numbers=tuple(pages),
@@ -234,29 +222,37 @@ class CampaignsInSitemap:
     name = "campaigns"
     tables = ("campaigns",)
 
-    async def parts(self, content: Content) -> list[Part]:
+    async def total(self, content: Content) -> int:
+        total = sum((await state_counts(content)).values())
+        return total + 1 if total else 0
+
+    async def parts(self, content: Content) -> list[str]:
+        total, last = await _extent(content)
+        if not total:
+            return []
         locale = (await site_row(content)).locale
-        rows = await content.connection.fetch(PARTS, locale, SITEMAP_LIMIT)
-        listing = [Part("listing", 1, max(row["changed"] for row in rows))] if rows else []
-        return listing + [Part(str(row["part"]), row["count"], row["changed"]) for row in rows]
+        rows = await content.connection.fetch(PARTS, locale, last, SITEMAP_LIMIT)
+        return ["listing", *(str(row["part"]) for row in rows)]
 
     async def touched_parts(self, content: Content, changes: Changes) -> set[str]:
         numbers = changes.values("campaigns", "number")
         return {"listing", *(str((number - 1) // SITEMAP_LIMIT + 1) for number in numbers)}
 
     async def entries(self, content: Content, key: str) -> list[tuple[str, datetime]]:
-        if key == "listing":
-            return [(LISTING, (await self.parts(content))[0].changed_at)]
         locale = (await site_row(content)).locale
+        if key == "listing":
+            changed = await content.connection.fetchval(CHANGED, locale)
+            return [(LISTING, changed)] if changed else []
+        if not key.isdecimal():
+            return []
         rows = await content.connection.fetch(ENTRIES, locale, SITEMAP_LIMIT, int(key))
         return [(campaign_path(row["slug"]), row["updated_at"]) for row in rows]
 
 
 async def _extent(content: Content) -> tuple[int, int]:
     """How many active campaigns there are, and the highest number among them."""
-    row = await content.connection.fetchrow(EXTENT, (await site_row(content)).locale)
-    assert row is not None  # noqa: S101 - an aggregate always gives a row
-    return row["total"], row["last"]
+    last = await content.connection.fetchval(LAST, (await site_row(content)).locale)
+    return sum((await state_counts(content)).values()), last
 
 
 def _pages(total: int, last: int) -> range:

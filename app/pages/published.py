@@ -19,7 +19,6 @@ from app.pages.schemas import Block, Image, Row, Tally
 from app.publishing.kinds import Changes, Content, InStore, Raw, Redirect
 from app.publishing.manifest import NOT_FOUND_PATH, CacheClass
 from app.sites.site_row import site_row
-from app.sites.sitemap import Part
 
 HOME = "/"
 ROWS_AT_HOME = 6
@@ -87,8 +86,8 @@ class GonePage(msgspec.Struct, frozen=True, kw_only=True):
 class Highlights(Protocol):
     """What the home page shows of campaigns; given by the composition root."""
 
-    async def turned(self, content: Content, changes: Changes) -> bool:
-        """Whether the rows may have changed, by an edit or by time."""
+    async def turned(self, content: Content, changes: Changes, limit: int) -> bool:
+        """Whether the newest rows or their number may have changed, by an edit or by time."""
         ...
 
     async def newest(self, content: Content, limit: int) -> tuple[Row, ...]: ...
@@ -119,7 +118,9 @@ class Home:
         return {HOME}
 
     async def touched(self, content: Content, changes: Changes) -> Collection[str]:
-        is_touched = changes.touch(*self._tables) or await self._highlights.turned(content, changes)
+        is_touched = changes.touch(*self._tables) or await self._highlights.turned(
+            content, changes, ROWS_AT_HOME
+        )
         return {HOME} if is_touched else set()
 
     async def load(self, content: Content, paths: Sequence[str]) -> Mapping[str, HomePage]:
@@ -169,7 +170,7 @@ class NotFound:
         return {NOT_FOUND_PATH}
 
     async def touched(self, content: Content, changes: Changes) -> Collection[str]:
-        return {NOT_FOUND_PATH} if await self._highlights.turned(content, changes) else set()
+        return {NOT_FOUND_PATH} if await self._highlights.turned(content, changes, ROWS_AT_HOME) else set()
 
     async def load(self, content: Content, paths: Sequence[str]) -> Mapping[str, NotFoundPage]:
         rows = await self._highlights.newest(content, ROWS_AT_HOME)
@@ -253,16 +254,18 @@ class HomeInSitemap:
     name = "pages"
     tables = ("homepages",)
 
-    async def parts(self, content: Content) -> list[Part]:
-        entries = await self.entries(content, "1")
-        return [Part("1", 1, entries[0][1])] if entries else []
+    async def total(self, content: Content) -> int:
+        return len(await self.parts(content))
+
+    async def parts(self, content: Content) -> list[str]:
+        return ["1"] if await self.entries(content, "1") else []
 
     async def touched_parts(self, content: Content, changes: Changes) -> set[str]:
         return {"1"}
 
     async def entries(self, content: Content, key: str) -> list[tuple[str, datetime]]:
         locale = (await site_row(content)).locale
-        changed = await content.connection.fetchval(CHANGED, locale)
+        changed = await content.connection.fetchval(CHANGED, locale) if key == "1" else None
         return [(HOME, changed)] if changed else []
 
 

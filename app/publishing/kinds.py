@@ -78,6 +78,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     """The clock of this publish; the only present that a page may know."""
     snapshot: str
     database_id: str
+    memo: dict[str, Any] = {}
+    """What has been read of this content once and is wanted again and again, such as the site's own row."""
 
 
 class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Processes that render: forked before there is any thread or event loop, fed over sockets.
 
-Each has its own connection to the database, which sees the publisher's frozen content by its exported snapshot,
-and writes to the store itself; only entries of the manifest come back. A process that is idle waits for its
-socket and ends when the publisher does, however that ends.
+Each has its own connection to the database, which sees the publisher's frozen content by its exported
+snapshot, and writes to the store itself; only entries of the manifest come back. A process that is idle waits
+for its socket and ends when the publisher does, however that ends.
 """
 
 import asyncio
@@ -169,7 +169,7 @@ async def _exactly(child: socket.socket, length: int) -> bytearray:
     return body
 
 
-# --- The other side: a process of its own, which blocks whenever it has nothing to do ---------------------------
+# --- The other side: a process of its own, which blocks whenever it has nothing to do ------------------------
 
 
 def _child(publisher: socket.socket, workshop: Workshop, database: Database) -> None:

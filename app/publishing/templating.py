@@ -1,7 +1,8 @@
 """The Jinja2 environment of the public pages, and a digest of each template.
 
-A template gets a struct as `page`, the shell of its site as `site`, its root-relative `path` and what the pages
-of a release share as `shared`; nothing else, so that the same content gives the same bytes on any day and on any machine.
+A template gets a struct as `page`, the shell of its site as `site`, its root-relative `path`, and as `shared`
+what the pages of a release have in common; nothing else, so that the same content gives the same bytes on any
+day and on any machine.
 
 Filters, each with what it needs spelled out (`{{ page.count | number(site.locale) }}`):
 

@@ -37,9 +37,17 @@ class SiteRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def site_row(content: Content) -> SiteRow:
+    """Read once for each frozen content."""
+    known: SiteRow | None = content.memo.get("site")
+    if known is None:
+        known = content.memo["site"] = await _read(content)
+    return known
+
+
+async def _read(content: Content) -> SiteRow:
     row = await content.connection.fetchrow(SITE)
     assert row is not None  # noqa: S101 - the transaction has this very site set
-    known = dict(row)
+    fields = dict(row)
     for column in ("theme", "navigation", "settings"):
-        known[column] = msgspec.json.decode(known[column])
-    return msgspec.convert(known, SiteRow)
+        fields[column] = msgspec.json.decode(fields[column])
+    return msgspec.convert(fields, SiteRow)

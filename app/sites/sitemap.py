@@ -5,23 +5,15 @@ from datetime import datetime
 from typing import Protocol
 from xml.sax.saxutils import escape
 
-import msgspec
-
 from app.publishing.kinds import Changes, Content, Raw
 from app.publishing.manifest import CacheClass
 from app.sites.site_row import site_row
 
 XML = "application/xml; charset=utf-8"
+INDEX = "/sitemap.xml"
+PREFIX = "/sitemap/"
 SITEMAP_LIMIT = 1000
 """URLs in one sitemap file: beyond it /sitemap.xml is an index, so that an edit rewrites a small part."""
-
-
-class Part(msgspec.Struct, frozen=True):
-    """A stable part of a source of the sitemap: a part never holds more than SITEMAP_LIMIT URLs."""
-
-    key: str
-    count: int
-    changed_at: datetime
 
 
 class SitemapSource(Protocol):
@@ -33,7 +25,13 @@ class SitemapSource(Protocol):
     @property
     def tables(self) -> tuple[str, ...]: ...
 
-    async def parts(self, content: Content) -> list[Part]: ...
+    async def total(self, content: Content) -> int:
+        """How many URLs in all its parts."""
+        ...
+
+    async def parts(self, content: Content) -> list[str]:
+        """Keys of the parts that hold anything. A part is stable, and never holds more than SITEMAP_LIMIT."""
+        ...
 
     async def touched_parts(self, content: Content, changes: Changes) -> set[str]:
         """Keys of parts whose URLs or times may have changed."""
@@ -55,61 +53,55 @@ class Sitemap:
         self._sources = {source.name: source for source in sources}
 
     async def paths(self, content: Content) -> Collection[str]:
-        parts = await self._parts(content)
-        return {"/sitemap.xml", *(_part_path(name, part.key) for name, part in parts)}
+        return {INDEX, *(_part_path(*part) for part in await self._parts(content))}
 
     async def touched(self, content: Content, changes: Changes) -> Collection[str]:
         paths: set[str] = set()
         for name, source in self._sources.items():
             if changes.touch(*source.tables):
                 keys = await source.touched_parts(content, changes)
-                paths |= {"/sitemap.xml", *(_part_path(name, key) for key in keys)}
-        if paths and _crosses_limit(await self._parts(content), changes):
+                paths |= {INDEX, *(_part_path(name, key) for key in keys)}
+        # So many rows changed that the index may have come or gone: then every file is looked at.
+        if paths and abs(await self._total(content) - SITEMAP_LIMIT) <= len(changes.rows):
             return paths | set(await self.paths(content))
         return paths
 
     async def load(self, content: Content, paths: Sequence[str]) -> Mapping[str, Raw]:
-        parts = await self._parts(content)
-        base_url = (await site_row(content)).url
+        is_small = await self._total(content) <= SITEMAP_LIMIT
         made = {}
         for path in paths:
-            text = await self._file(content, parts, path, base_url)
+            text = await (self._alone(content, path) if is_small else self._one_of_many(content, path))
             if text is not None:
                 made[path] = Raw(text.encode(), XML)
         return made
 
-    async def _parts(self, content: Content) -> list[tuple[str, Part]]:
-        return [
-            (name, part) for name, source in self._sources.items() for part in await source.parts(content)
-        ]
+    async def _total(self, content: Content) -> int:
+        return sum([await source.total(content) for source in self._sources.values()])
 
-    async def _file(
-        self, content: Content, parts: list[tuple[str, Part]], path: str, base_url: str
-    ) -> str | None:
-        is_small = sum(part.count for _, part in parts) <= SITEMAP_LIMIT
-        if path == "/sitemap.xml":
-            return await self._whole(content, parts, base_url) if is_small else _index(parts, base_url)
-        if is_small:
+    async def _parts(self, content: Content) -> list[tuple[str, str]]:
+        return [(name, key) for name, source in self._sources.items() for key in await source.parts(content)]
+
+    async def _alone(self, content: Content, path: str) -> str | None:
+        if path != INDEX:
             return None
-        for name, part in parts:
-            if path == _part_path(name, part.key):
-                return _urls(await self._sources[name].entries(content, part.key), base_url)
-        return None
-
-    async def _whole(self, content: Content, parts: list[tuple[str, Part]], base_url: str) -> str:
         entries = []
-        for name, part in parts:
-            entries += await self._sources[name].entries(content, part.key)
-        return _urls(entries, base_url)
+        for name, key in await self._parts(content):
+            entries += await self._sources[name].entries(content, key)
+        return _urls(entries, (await site_row(content)).url)
+
+    async def _one_of_many(self, content: Content, path: str) -> str | None:
+        base_url = (await site_row(content)).url
+        if path == INDEX:
+            return _index(await self._parts(content), base_url)
+        name, _, key = path.removeprefix(PREFIX).removesuffix(".xml").partition("-")
+        if name not in self._sources:
+            return None
+        entries = await self._sources[name].entries(content, key)
+        return _urls(entries, base_url) if entries else None
 
 
 def _part_path(source: str, key: str) -> str:
-    return f"/sitemap/{source}-{key}.xml"
-
-
-def _crosses_limit(parts: list[tuple[str, Part]], changes: Changes) -> bool:
-    """So many rows changed that the index may have come or gone: then every file is looked at."""
-    return abs(sum(part.count for _, part in parts) - SITEMAP_LIMIT) <= len(changes.rows)
+    return f"{PREFIX}{source}-{key}.xml"
 
 
 def _urls(entries: Sequence[tuple[str, datetime]], base_url: str) -> str:
@@ -120,11 +112,10 @@ def _urls(entries: Sequence[tuple[str, datetime]], base_url: str) -> str:
     return _xml(f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n')
 
 
-def _index(parts: list[tuple[str, Part]], base_url: str) -> str:
+def _index(parts: list[tuple[str, str]], base_url: str) -> str:
+    """Without times: that of the part an edit is in would make this file anew with every edit."""
     files = "".join(
-        f"<sitemap><loc>{escape(base_url + _part_path(name, part.key))}</loc>"
-        f"<lastmod>{_when(part.changed_at)}</lastmod></sitemap>\n"
-        for name, part in parts
+        f"<sitemap><loc>{escape(base_url + _part_path(name, key))}</loc></sitemap>\n" for name, key in parts
     )
     return _xml(
         f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{files}</sitemapindex>\n'

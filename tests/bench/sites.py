@@ -1,4 +1,4 @@
-"""Generated sites for the benchmarks: campaigns with 4 blocks and 20 endorsements each, pages of about 8 kB."""
+"""Generated sites for the benchmarks: campaigns with 4 blocks and 20 endorsements, pages of about 8 kB."""
 
 import asyncio
 
@@ -57,6 +57,7 @@ SELECT md5('endorsement ' || n || ' ' || e)::uuid, $1,
        timestamptz '2026-03-01' + e * interval '1 hour', timestamptz '2026-03-01' + e * interval '1 hour'
   FROM generate_series($2::int, $3::int) n, generate_series(1, {ENDORSEMENTS}) e
 """
+TALLY = "INSERT INTO campaign_tallies (site_id, locale, class, count) VALUES ($1, 'en', 'open', $2)"
 STEP = 10_000
 """Campaigns written by one statement."""
 
@@ -79,6 +80,7 @@ async def _fill(url: str, campaigns: int) -> None:
             last = min(first + STEP - 1, campaigns)
             for statement in (CAMPAIGNS, BLOCK_ROWS, ENDORSEMENT_ROWS):
                 await connection.execute(statement, SITE_ID, first, last)
+        await connection.execute(TALLY, SITE_ID, campaigns)
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()

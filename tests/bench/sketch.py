@@ -1,7 +1,7 @@
 """The limit of a publish on this machine: the same rows read, the same template rendered, files written.
 
-`python -m tests.bench.sketch URL FOLDER SHELL PROCESSES`: nothing else is done, no hashes, no compression, no checks, nothing
-atomic. SHELL is a file with what every page of the site shares, as JSON.
+`python -m tests.bench.sketch URL FOLDER SHELL PROCESSES`: no hashes, no compression, no checks, nothing atomic.
+SHELL is a file with what every page of the site shares, as JSON.
 """
 
 import asyncio

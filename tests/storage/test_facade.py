@@ -70,4 +70,4 @@ async def test_put_many_replaces_what_a_power_cut_left_torn(tmp_path: Path) -> N
 async def test_put_many_raises_the_first_failure_as_it_is(tmp_path: Path) -> None:
     store = AsyncStore(FileStore(tmp_path / "gone"))
     with pytest.raises(StoreUnavailable):
-        await store.put_many([Item(f"blobs/{number}", b"", TEXT) for number in range(5)], concurrency=2)
+        await store.put_many([Item(f"blobs/{number}", b"", TEXT) for number in range(5)])
