@@ -1,4 +1,4 @@
-"""Making chunks in a process that did not freeze the content: an exported snapshot shows it the same instant."""
+"""Making chunks in a process that did not freeze the content: an exported snapshot shows it that instant."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

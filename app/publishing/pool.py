@@ -169,7 +169,7 @@ async def _exactly(child: socket.socket, length: int) -> bytearray:
     return body
 
 
-# --- The other side: a process of its own, which blocks whenever it has nothing to do ------------------------
+# --- The other side: a process of its own, which blocks whenever it has nothing to do -----------------------
 
 
 def _child(publisher: socket.socket, workshop: Workshop, database: Database) -> None:

@@ -1,6 +1,6 @@
 """The limit of a publish on this machine: the same rows read, the same template rendered, files written.
 
-`python -m tests.bench.sketch URL FOLDER SHELL PROCESSES`: no hashes, no compression, no checks, nothing atomic.
+`python -m tests.bench.sketch URL FOLDER SHELL PROCESSES`: without hashes, compression, checks.
 SHELL is a file with what every page of the site shares, as JSON.
 """
 
@@ -42,17 +42,17 @@ def main(url: str, folder: str, shell: str, processes: int) -> None:
     for part in range(1, processes):
         child = os.fork()
         if child == 0:
-            asyncio.run(_publish(url, Path(folder), environment, site, processes, part))
+            asyncio.run(_publish(url, Path(folder), environment, site, processes=processes, part=part))
             os._exit(0)
         children.append(child)
-    asyncio.run(_publish(url, Path(folder), environment, site, processes, 0))
+    asyncio.run(_publish(url, Path(folder), environment, site, processes=processes, part=0))
     for child in children:
         _, status = os.waitpid(child, 0)
         if status:
             raise SystemExit("a process of the sketch failed")
 
 
-async def _publish(url: str, folder: Path, environment: Any, site: Any, processes: int, part: int) -> None:
+async def _publish(url: str, folder: Path, environment: Any, site: Any, *, processes: int, part: int) -> None:
     connection = await asyncpg.connect(url)
     campaigns = await connection.fetch(CAMPAIGNS, processes, part)
     blocks: dict[Any, list[Any]] = defaultdict(list)
