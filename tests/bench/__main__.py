@@ -8,12 +8,13 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import flip, gateway, up
+from tests.bench import flip, gateway, publish, up
 from tests.bench.check import Check, MissingTool, machine
 
 BENCHES: dict[str, Callable[[], list[Check]]] = {
     "flip": flip.run,
     "gateway": gateway.run,
+    "publish": publish.run,
     "up": up.run,
 }
 
