@@ -17,7 +17,7 @@ from app.packs.parts import Part
 from app.pages.pack import PACK as PAGES
 from app.pages.published import Gone, Home, HomeInSitemap, MediaFiles, NotFound, Redirects, gone_page
 from app.publishing.chunk import Kinds, Workshop
-from app.publishing.elsewhere import Database
+from app.publishing.elsewhere import Database, Elsewhere
 from app.publishing.pool import Renderers, renderers
 from app.publishing.publish import CONNECTIONS, Engine
 from app.publishing.templating import make_environment, template_digests
@@ -69,10 +69,10 @@ def engine_of(
     *,
     clock: Clock = system_clock,
     actor: str = "",
-    renderers: Renderers | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Engine:
     parts = {name: getattr(workshop, name) for name in Workshop.__struct_fields__}
-    return Engine(pool=pool, clock=clock, actor=actor, renderers=renderers, **parts)
+    return Engine(pool=pool, clock=clock, actor=actor, elsewhere=elsewhere, **parts)
 
 
 @contextmanager
@@ -120,7 +120,7 @@ async def open_engine(
     *,
     actor: str = "",
     workshop: Workshop | None = None,
-    renderers: Renderers | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> AsyncIterator[Engine]:
     """An engine over the settings' database and store; its pool is closed at the end."""
     url = str(settings.database_url)
@@ -128,6 +128,6 @@ async def open_engine(
     pool = await make_pool(url, size=size, pooler=settings.database_pooler)
     try:
         workshop = workshop or make_workshop(make_store(settings))
-        yield engine_of(workshop, pool, actor=actor, renderers=renderers)
+        yield engine_of(workshop, pool, actor=actor, elsewhere=elsewhere)
     finally:
         pool.terminate()

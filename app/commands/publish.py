@@ -47,7 +47,7 @@ def publish(site: str | None, full: bool, dry_run: bool, yes: bool, as_json: boo
     options = Options(full, dry_run, yes)
 
     async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> list[Published]:
-        async with open_engine(settings, actor=actor(), workshop=workshop, renderers=renderers) as engine:
+        async with open_engine(settings, actor=actor(), workshop=workshop, elsewhere=renderers) as engine:
             return await publish_sites(engine, await sites_of(engine, site), options)
 
     with database(command_settings()) as settings, forked(settings) as (workshop, renderers):

@@ -9,11 +9,10 @@ import msgspec
 from anyio import to_thread
 
 from app.publishing.chunk import Chunk, Kinds, Made, Maker, is_current, keep
-from app.publishing.elsewhere import export
+from app.publishing.elsewhere import Elsewhere, export
 from app.publishing.kinds import Content, PageKind
 from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest
 from app.publishing.plan import Plan, is_page
-from app.publishing.pool import Renderers
 from app.publishing.render import Output, Recipe, output
 from app.publishing.report import Reporter
 from app.storage.facade import AsyncStore
@@ -56,7 +55,7 @@ class Build:
         verify: bool,
         begin: Callable[[], Awaitable[None]],
         report: Reporter,
-        elsewhere: Renderers | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._content = content
         self._kinds = kinds
@@ -89,7 +88,7 @@ class Build:
         return self.built
 
     async def _share(
-        self, elsewhere: Renderers, plan: Plan, rendered: Sequence[PageKind], files: Sequence[PageKind]
+        self, elsewhere: Elsewhere, plan: Plan, rendered: Sequence[PageKind], files: Sequence[PageKind]
     ) -> None:
         """Templates there, files here, at the same time."""
         begin = await export(self._content, self._recipe.digest(self._kinds.all), verify=self._verify)

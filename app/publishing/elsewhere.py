@@ -1,9 +1,9 @@
 """Making chunks in a process that did not freeze the content: an exported snapshot shows it that instant."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -12,7 +12,7 @@ import msgspec
 from app.database.engine import connect_options
 from app.database.failures import from_database
 from app.errors import AppError, PublishError, Unavailable
-from app.publishing.chunk import Maker, Workshop
+from app.publishing.chunk import Chunk, Made, Maker, Workshop
 from app.publishing.kinds import Content
 from app.publishing.manifest import CorruptObject
 from app.storage.store import ObjectNotFound, StoreUnavailable
@@ -22,6 +22,22 @@ RAISED: dict[str, type[AppError]] = {
     for kind in (PublishError, StoreUnavailable, ObjectNotFound, CorruptObject, Unavailable)
 }
 """What can go wrong in another process and is raised as it is in this one."""
+
+
+Handle = Callable[[Chunk, Made], Awaitable[None]]
+
+
+class Elsewhere(Protocol):
+    """Who can make chunks beside this process."""
+
+    @property
+    def count(self) -> int:
+        """0: nobody any more."""
+        ...
+
+    async def make(self, begin: "Begin", chunks: Iterable[Chunk], handle: Handle) -> None:
+        """Calls `handle` with each chunk and what became of it, in no order; raises the first failure."""
+        ...
 
 
 class Database(msgspec.Struct, frozen=True):

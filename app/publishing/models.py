@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Identity,
+    LargeBinary,
     UniqueConstraint,
     func,
     text,
@@ -149,3 +150,19 @@ class Publication(OfSite, Base):
     """Content changes of transactions below are pruned; a snapshot that starts lower may lack some."""
     pruned_in: Mapped[str] = mapped_column(server_default=EMPTY)
     """The database that `pruned_below` speaks of, as in `Release.database_id`."""
+
+
+class BuildChunk(OfSite, Base):
+    """Part of a build that is under way, for the workers of any machine; gone with the build."""
+
+    __tablename__ = "build_chunks"
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id"], ["sites.id"], ondelete="CASCADE", name="build_chunks_site_id_fkey"),
+    )
+
+    site_id: Mapped[UUID] = mapped_column(primary_key=True)
+    build_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    request: Mapped[bytes] = mapped_column(LargeBinary)
+    """A chunk, and what it is a chunk of; see `app.publishing.spread`."""
+    reply: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -14,7 +14,7 @@ import struct
 import sys
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -23,7 +23,7 @@ import msgspec
 
 from app.errors import PublishError
 from app.publishing.chunk import Chunk, Made, Workshop
-from app.publishing.elsewhere import Begin, Database, Failed, opened
+from app.publishing.elsewhere import Begin, Database, Failed, Handle, opened
 
 AHEAD = 2
 """Chunks that a process is given before it has told of the first: it never waits for the next."""
@@ -45,9 +45,6 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 _encode = msgspec.msgpack.Encoder().encode
 _requests = msgspec.msgpack.Decoder(Begin | Task | End)
 _replies = msgspec.msgpack.Decoder(Done | Failed | End)
-
-
-Handle = Callable[[Chunk, Made], Awaitable[None]]
 
 
 class Renderers:

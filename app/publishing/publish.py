@@ -20,11 +20,11 @@ from app.publishing.base import DAMAGED, Base, read_base, with_advice
 from app.publishing.build import Build, Built
 from app.publishing.chunk import LATER, Workshop
 from app.publishing.content import freeze
+from app.publishing.elsewhere import Elsewhere
 from app.publishing.kinds import Content, SiteFacts
 from app.publishing.manifest import JSON_GZ, Change, Manifest, blob_key, root_key
 from app.publishing.plan import make_plan
 from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
-from app.publishing.pool import Renderers
 from app.publishing.releases import Ticket
 from app.publishing.render import Recipe
 from app.publishing.report import Outcome, Reporter
@@ -45,8 +45,8 @@ class Engine(Workshop, frozen=True, kw_only=True):
     clock: Clock
     actor: str = ""
     """Who asks; kept with each release that is made."""
-    renderers: Renderers | None = None
-    """Processes for large publishes; without them all is done in this one."""
+    elsewhere: Elsewhere | None = None
+    """Who helps with large publishes; without, all is done in this process."""
     gate: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
     """Held while a publish takes its connections: two that each wait for the other's would wait for ever."""
 
@@ -173,7 +173,7 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
         verify=options.full,
         begin=begin,
         report=report,
-        elsewhere=engine.renderers,
+        elsewhere=engine.elsewhere,
     )
     built = await build.run(plan)
     if not options.yes and not options.dry_run:
