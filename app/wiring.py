@@ -10,11 +10,13 @@ from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
 from app.database.engine import Pool, make_pool
 from app.endorsements.pack import PACK as ENDORSEMENTS
 from app.endorsements.published import Endorsements
+from app.jobs.handlers import AnyHandler
 from app.kit.clock import Clock, system_clock
 from app.kit.resources import program_digest, resource
 from app.packs.parts import Part
 from app.pages.pack import PACK as PAGES
 from app.pages.published import Gone, Home, HomeInSitemap, MediaFiles, NotFound, Redirects, gone_page
+from app.publishing.afterwards.jobs import afterwards_handlers
 from app.publishing.build import Kinds
 from app.publishing.publish import CONNECTIONS, Engine
 from app.publishing.templating import make_environment, template_digests
@@ -35,6 +37,11 @@ PACKS: tuple[Part, ...] = (SITE, PAGES, CAMPAIGNS, ENDORSEMENTS)
 def make_store(settings: Settings) -> ObjectStore:
     """The store of HUSTINGS_STORE_URL, else the folder `build` of the data folder."""
     return open_store(settings.store_url, settings.data / "build")
+
+
+def afterwards(settings: Settings) -> tuple[AnyHandler, ...]:
+    """The jobs that follow each flip. Raises ConfigurationError."""
+    return afterwards_handlers(AsyncStore(make_store(settings)), settings.purge_url)
 
 
 def make_engine(pool: Pool, store: ObjectStore, *, clock: Clock = system_clock, actor: str = "") -> Engine:

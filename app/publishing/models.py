@@ -149,3 +149,33 @@ class Publication(OfSite, Base):
     """Content changes of transactions below are pruned; a snapshot that starts lower may lack some."""
     pruned_in: Mapped[str] = mapped_column(server_default=EMPTY)
     """The database that `pruned_below` speaks of, as in `Release.database_id`."""
+
+
+class Flip(OfSite, Base):
+    """One move of a site's pointer, and what followed it: the purge of caches, and a sample of the pages."""
+
+    __tablename__ = "flips"
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id"], ["sites.id"], ondelete="CASCADE"),
+        site_key("release_id", "releases"),
+        site_key("replaced_id", "releases", ondelete="NO ACTION"),
+        CheckConstraint("purge IN ('pending', 'done', 'failed', 'skipped')", name="valid_purge"),
+        CheckConstraint("sample IN ('pending', 'same', 'different', 'skipped')", name="valid_sample"),
+        site_index("idx_flip_release", "release_id"),
+        site_index("idx_flip_replaced", "replaced_id"),
+    )
+
+    site_id: Mapped[UUID] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    release_id: Mapped[UUID]
+    replaced_id: Mapped[UUID | None]
+    """What was live before; None: nothing that the database knows of."""
+    flipped_at: Mapped[datetime]
+    purge: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    purge_note: Mapped[str] = mapped_column(server_default=EMPTY)
+    purged_at: Mapped[datetime | None]
+    sample: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    sample_note: Mapped[str] = mapped_column(server_default=EMPTY)
+    findings: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """A sentence for each page that was not as released."""
+    sampled_at: Mapped[datetime | None]
