@@ -44,6 +44,15 @@ UPDATE flips SET sample = 'skipped', sample_note = 'A newer release went live be
  WHERE generation < $1 AND sample = 'pending'
 """
 
+FOLLOW_UP = """CASE WHEN f.generation IS NOT NULL THEN json_build_object(
+  'purge', f.purge, 'purge_note', f.purge_note,
+  'sample', f.sample, 'sample_note', f.sample_note, 'findings', f.findings)::text END"""
+"""A column of `flips f`, for `FollowUp.decode`."""
+OF_RELEASE = f"""
+SELECT {FOLLOW_UP} FROM flips f JOIN releases r ON r.site_id = f.site_id AND r.id = f.release_id
+ WHERE r.number = $1 ORDER BY f.generation DESC LIMIT 1
+"""
+
 Purge = Literal["pending", "done", "failed", "skipped"]
 Sample = Literal["pending", "same", "different", "skipped"]
 
@@ -73,6 +82,33 @@ class Flip(msgspec.Struct, frozen=True):
     purge: Purge
 
 
+class FollowUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What followed a flip, for people."""
+
+    purge: Purge
+    purge_note: str
+    sample: Sample
+    sample_note: str
+    findings: tuple[str, ...]
+
+    @classmethod
+    def decode(cls, told: str | None) -> "FollowUp | None":
+        return None if told is None else msgspec.json.decode(told, type=cls)
+
+    @property
+    def is_over(self) -> bool:
+        return "pending" not in (self.purge, self.sample)
+
+    @property
+    def lines(self) -> list[str]:
+        """As `releases show` prints it."""
+        return [
+            f"purge: {self.purge}. {self.purge_note}".rstrip(),
+            f"sample: {self.sample}. {self.sample_note}".rstrip(),
+            *(f"  {finding}" for finding in self.findings),
+        ]
+
+
 class Sampled(msgspec.Struct, frozen=True):
     """What came of a sample."""
 
@@ -98,6 +134,11 @@ async def waiting_flips(connection: Connection, now: datetime, *, again: int = 0
     found = [Flip(*row) for row in await connection.fetch(WAITING, again, now - MEMORY)]
     is_due = any(flip.purge == "pending" or flip.generation == again for flip in found)
     return found if is_due else []
+
+
+async def follow_up_of(connection: Connection, number: int) -> FollowUp | None:
+    """What followed the latest flip to a release; None when the database knows of none."""
+    return FollowUp.decode(await connection.fetchval(OF_RELEASE, number))
 
 
 async def find_flip(connection: Connection, generation: int) -> Flip | None:

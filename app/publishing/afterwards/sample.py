@@ -105,8 +105,10 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
             if not await self._is_live(job):
                 return None
             findings = await look_at_all(self.calls, left)
-            if not findings or time.monotonic() >= deadline:
-                return findings
+            if not findings:
+                return {}
+            if time.monotonic() >= deadline:
+                return findings if await self._is_live(job) else None
             left = [page for page in left if page.path in findings]
             await sleep(self.waits.pause)
 
