@@ -173,7 +173,7 @@ def _check_production(settings: Settings) -> None:
 
 def _is_told_in_secret(url: str) -> bool:
     """Tokens cross a network only encrypted; `api` is another address of a service's API."""
-    query = urlsplit(url).query if "?" in url else ""
+    query = url.partition("?")[2]
     api = dict(parse_qsl(query)).get("api", "") if not url.startswith("webhook+") else ""
     return all(
         not address.startswith(("http://", "webhook+http://")) or _is_local(address) for address in (url, api)

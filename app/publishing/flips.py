@@ -19,18 +19,14 @@ MEMORY = timedelta(days=1)
 """For so long a purge that failed is made up for by those that follow; no cache holds a page for longer."""
 
 WAITING = """
-SELECT f.generation, r.number, r.root_key, b.root_key AS replaced_root, f.purge
-  FROM flips f
-  JOIN releases r ON r.site_id = f.site_id AND r.id = f.release_id
-  LEFT JOIN releases b ON b.site_id = f.site_id AND b.id = f.replaced_id
+SELECT f.generation, r.number, r.root_key, f.replaced_root, f.purge
+  FROM flips f JOIN releases r ON r.site_id = f.site_id AND r.id = f.release_id
  WHERE f.purge = 'pending' OR f.generation = $1 OR f.purge = 'failed' AND f.flipped_at > $2
  ORDER BY f.generation
 """
 ONE = """
-SELECT f.generation, r.number, r.root_key, b.root_key AS replaced_root, f.purge
-  FROM flips f
-  JOIN releases r ON r.site_id = f.site_id AND r.id = f.release_id
-  LEFT JOIN releases b ON b.site_id = f.site_id AND b.id = f.replaced_id
+SELECT f.generation, r.number, r.root_key, f.replaced_root, f.purge
+  FROM flips f JOIN releases r ON r.site_id = f.site_id AND r.id = f.release_id
  WHERE f.generation = $1
 """
 PURGED = """

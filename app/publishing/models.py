@@ -158,18 +158,16 @@ class Flip(OfSite, Base):
     __table_args__ = (
         ForeignKeyConstraint(["site_id"], ["sites.id"], ondelete="CASCADE"),
         site_key("release_id", "releases"),
-        site_key("replaced_id", "releases", ondelete="NO ACTION"),
         CheckConstraint("purge IN ('pending', 'done', 'failed', 'skipped')", name="valid_purge"),
         CheckConstraint("sample IN ('pending', 'same', 'different', 'skipped')", name="valid_sample"),
         site_index("idx_flip_release", "release_id"),
-        site_index("idx_flip_replaced", "replaced_id"),
     )
 
     site_id: Mapped[UUID] = mapped_column(primary_key=True)
     generation: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     release_id: Mapped[UUID]
-    replaced_id: Mapped[UUID | None]
-    """What was live before; None: nothing that the database knows of."""
+    replaced_root: Mapped[str | None]
+    """Key of the root that was live before; None: nothing that the database knows of."""
     flipped_at: Mapped[datetime]
     purge: Mapped[str] = mapped_column(server_default=text("'pending'"))
     purge_note: Mapped[str] = mapped_column(server_default=EMPTY)

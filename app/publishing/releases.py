@@ -59,7 +59,8 @@ WITH coming AS (
          content_number IS NULL AND state NOT IN ('live', 'superseded', 'rolled_back') AS is_published
     FROM releases WHERE id = $1
 ), leaving AS (
-  SELECT id, coalesce(content_number, number) AS content FROM releases WHERE state = 'live' AND id <> $1
+  SELECT id, root_key, coalesce(content_number, number) AS content
+    FROM releases WHERE state = 'live' AND id <> $1
 ), flipped AS (
   INSERT INTO publications AS p (site_id, live_release_id, live_generation) VALUES ($2, $1, $3)
   ON CONFLICT (site_id) DO UPDATE SET
@@ -70,8 +71,8 @@ WITH coming AS (
    WHERE p.live_generation < $3
   RETURNING site_id
 ), noted AS (
-  INSERT INTO flips (site_id, generation, release_id, replaced_id, flipped_at)
-  SELECT site_id, $3, $1, (SELECT id FROM leaving LIMIT 1), $4 FROM flipped
+  INSERT INTO flips (site_id, generation, release_id, replaced_root, flipped_at)
+  SELECT site_id, $3, $1, (SELECT root_key FROM leaving LIMIT 1), $4 FROM flipped
   ON CONFLICT DO NOTHING
 ), ended AS (
   UPDATE releases r

@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("site_id", sa.UUID(), nullable=False),
         sa.Column("generation", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("release_id", sa.UUID(), nullable=False),
-        sa.Column("replaced_id", sa.UUID(), nullable=True),
+        sa.Column("replaced_root", sa.Text(), nullable=True),
         sa.Column("flipped_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("purge", sa.Text(), server_default=pending, nullable=False),
         sa.Column("purge_note", sa.Text(), server_default=empty, nullable=False),
@@ -47,18 +47,11 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["site_id", "replaced_id"],
-            ["releases.site_id", "releases.id"],
-            name=op.f("flips_site_id_replaced_id_fkey"),
-            ondelete="NO ACTION",
-        ),
-        sa.ForeignKeyConstraint(
             ["site_id"], ["sites.id"], name=op.f("flips_site_id_fkey"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("site_id", "generation", name=op.f("flips_pkey")),
     )
     op.create_index("idx_flip_release", "flips", ["site_id", "release_id"], unique=False)
-    op.create_index("idx_flip_replaced", "flips", ["site_id", "replaced_id"], unique=False)
     op.execute("ALTER TABLE flips ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE flips FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY of_site ON flips USING (site_id = {SITE})")

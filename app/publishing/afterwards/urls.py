@@ -47,7 +47,7 @@ def open_purger(url: str | None, calls: Calls, clock: Clock = system_clock) -> P
     if not _ID.fullmatch(name) or parts.path.strip("/"):
         _refuse(scheme, "what stands after the @ is not an id: letters, digits, hyphens, nothing behind it")
     if scheme == "cloudfront":
-        if not user or not password:
+        if not _ID.fullmatch(user) or not password:
             _refuse(scheme, "it has no key or no secret")
         api = _api(parts, cloudfront.API)
         return CloudFront(calls, name, cloudfront.signer_of(user, password), clock, api)
