@@ -87,7 +87,7 @@ class Calls:
     def __init__(self, patience: Patience | None = None) -> None:
         self.patience = patience or Patience()
         timeout = urllib3.Timeout(connect=self.patience.connect, read=self.patience.read)
-        self._pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=4)
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=False, maxsize=10)
 
     async def send(self, call: Call) -> Answer:
         """The first answer that is not of the moment. Raises CallFailed when patience has run out."""

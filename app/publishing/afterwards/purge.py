@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from functools import partial
-from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -10,6 +9,7 @@ import structlog
 from app.errors import AppError, JobRefused
 from app.jobs.handlers import Handler, JobContext
 from app.kit.clock import Clock
+from app.publishing.afterwards.addresses import public_url, quoted
 from app.publishing.afterwards.calls import CallRefused
 from app.publishing.afterwards.changes import changed_paths
 from app.publishing.afterwards.purger import Purger, Stale
@@ -25,8 +25,6 @@ from app.publishing.manifest import load_root
 from app.storage.facade import AsyncStore
 
 RETRIES = 5
-SAFE = "/-._~!$&'()+,;=:@"
-"""What browsers leave as it is in a path."""
 
 log = structlog.get_logger()
 
@@ -88,7 +86,7 @@ class Purging(msgspec.Struct, frozen=True, kw_only=True):
             site=root.slug,
             release=root.number,
             generation=flips[-1].generation,
-            base_url=root.base_url.rstrip("/"),
+            base_url=public_url(root),
             paths=tuple(quoted(path) for path in listed),
             gone=frozenset(
                 quoted(path) for path, entry in listed.items() if entry is None or entry.status == 410
@@ -107,11 +105,6 @@ class Purging(msgspec.Struct, frozen=True, kw_only=True):
             if state != "pending":
                 turn = 2 if job.again == newest else 1
                 await sample_later(connection, job.site_id, newest, turn)
-
-
-def quoted(path: str) -> str:
-    """A path of the manifest as a browser asks for it."""
-    return quote(path, safe=SAFE)
 
 
 def _counted(urls: int) -> str:

@@ -11,11 +11,11 @@ from anyio import sleep
 from app.jobs.handlers import Handler, JobContext
 from app.jobs.queue import enqueue
 from app.kit.clock import Clock
+from app.publishing.afterwards.addresses import public_url, quoted
 from app.publishing.afterwards.calls import Calls
 from app.publishing.afterwards.changes import changed_paths
 from app.publishing.afterwards.chosen import choose
 from app.publishing.afterwards.compare import Page, look_at_all
-from app.publishing.afterwards.purge import quoted
 from app.publishing.flips import (
     Flip,
     PurgeFlips,
@@ -65,7 +65,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
         if flip is None:
             return
         root = await self.store.run(partial(load_root, self.store.store.get, flip.root))
-        if not root.base_url:
+        if not public_url(root):
             sampled = Sampled("skipped", "The site has no base_url, so that its pages cannot be asked for.")
         else:
             sampled = await self._sample(job, flip, root)
@@ -77,7 +77,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
         if findings is None:
             return Sampled("skipped", "A newer release was live already.")
         same = len(pages) - len(findings)
-        note = f"{same} of {len(pages)} pages are as released at {root.base_url}."
+        note = f"{same} of {len(pages)} pages are as released at {public_url(root)}."
         if not findings:
             return Sampled("same", note)
         outlook = self._outlook(flip, is_again=job.turn < TURNS)
@@ -88,7 +88,7 @@ class Sampling(msgspec.Struct, frozen=True, kw_only=True):
 
         def read() -> list[Page]:
             changed = changed_paths(get, [flip]) or {}
-            base = root.base_url.rstrip("/")
+            base = public_url(root)
             chosen = choose(Manifest.load(get, flip.root), changed)
             return [
                 Page(url=base + quoted(path), path=path, entry=entry, release=flip.number)

@@ -96,7 +96,12 @@ def test_a_secret_behind_its_prefix_is_base64() -> None:
     assert secret_bytes("plain") == b"plain"
     with pytest.raises(ValueError, match="base64"):
         secret_bytes("whsec_***")
-    assert signature(b"key", "msg_1", "1", b"{}") != signature(b"key", "msg_1", "2", b"{}")
+
+
+def test_the_example_of_standard_webhooks_comes_out() -> None:
+    key = secret_bytes("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    told = signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
+    assert told == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 async def test_fastly_is_sent_each_address_and_is_soft_on_what_still_exists(
