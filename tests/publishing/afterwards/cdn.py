@@ -23,8 +23,8 @@ class Cdn:
         self.kept: dict[tuple[str, str], Reply] = {}
         self.is_deaf = False
         """Takes purges and forgets nothing."""
-        self.is_lagging = False
-        """The gateway behind it learns of no new release."""
+        self.lag = 0
+        """So many answers later the gateway behind it learns of a new release, and what was kept expires."""
         self.asked: list[str] = []
         self._loop = asyncio.get_running_loop()
         origin.answer = self.answer
@@ -35,6 +35,9 @@ class Cdn:
             self._forget(sent)
             return Reply()
         self.asked.append(sent.path)
+        if self.lag:
+            self.lag -= 1
+            self.kept = self.kept if self.lag else {}
         key = (sent.path, sent.headers.get("accept-encoding", ""))
         if key not in self.kept:
             self.kept[key] = asyncio.run_coroutine_threadsafe(self._fetch(*key), self._loop).result(SECONDS)
@@ -51,7 +54,7 @@ class Cdn:
             }
 
     async def _fetch(self, path: str, coding: str) -> Reply:
-        if not self.is_lagging:
+        if not self.lag:
             await self.gateway.refresh()
         served: Served = await ask(self.gateway, path, accept_encoding=coding)
         return Reply(served.status, served.headers, served.body)

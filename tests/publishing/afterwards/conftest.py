@@ -1,4 +1,4 @@
-"""A local service and short patience."""
+"""A local service, and calls that make no long pauses."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,7 +10,8 @@ from tests.conftest import Database
 from tests.publishing.afterwards.service import Service, running_service
 from tests.publishing.world import World, world
 
-SHORT = Patience(attempts=3, first_pause=0.01, longest_pause=0.05, connect=2, read=0.5, total=5)
+PROMPT = Patience(attempts=3, first_pause=0.01, longest_pause=0.05, read=60, total=60)
+"""Tries again at once, and lets a busy machine take its time."""
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def calls() -> Calls:
-    return Calls(SHORT)
+    return Calls(PROMPT)
 
 
 @pytest.fixture

@@ -83,12 +83,17 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = _answer  # noqa: N815 - as http.server wants it
 
 
+def _ignore(*_: object) -> None:
+    """A client that is gone, killed perhaps, is no failure here."""
+
+
 @contextmanager
 def running_service() -> Iterator[Service]:
     service = Service()
     handler = type("Handler", (_Handler,), {"service": service})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
+        server.handle_error = _ignore  # type: ignore[assignment]
         service.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()

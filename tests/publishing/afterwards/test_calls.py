@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from app.publishing.afterwards.calls import Answer, Call, CallFailed, Calls, Patience, wanted_pause
-from tests.publishing.afterwards.conftest import SHORT
+from tests.publishing.afterwards.conftest import PROMPT
 from tests.publishing.afterwards.service import Reply, Service
 
 pytestmark = pytest.mark.anyio
-HANG, RESET, SHORT_BODY = Reply(is_hanging=True), Reply(is_reset=True), Reply(is_short=True)
+HANG, RESET, SHORT = Reply(is_hanging=True), Reply(is_reset=True), Reply(is_short=True)
 
 
 def post(service: Service) -> Call:
@@ -19,7 +19,7 @@ def post(service: Service) -> Call:
 
 @pytest.mark.parametrize(
     "trouble",
-    [Reply(429), Reply(429, {"retry-after": "0"}), Reply(500), Reply(503), HANG, RESET, SHORT_BODY],
+    [Reply(429), Reply(429, {"retry-after": "0"}), Reply(500), Reply(503), RESET, SHORT],
 )
 async def test_what_passes_is_tried_again(service: Service, calls: Calls, trouble: Reply) -> None:
     service.replies = [trouble, trouble]
@@ -39,9 +39,8 @@ async def test_an_answer_that_lasts_is_given_as_it_is(service: Service, calls: C
     ("reply", "told"),
     [
         (Reply(500), "it answered 500"),
-        (HANG, "it was silent for too long"),
         (RESET, "the connection failed"),
-        (SHORT_BODY, "the connection failed"),
+        (SHORT, "the connection failed"),
         (Reply(body=b"x" * 300_000), "longer than 262144 bytes"),
     ],
 )
@@ -54,6 +53,14 @@ async def test_patience_ends_with_a_sentence_without_secrets(
     assert told in failed.value.detail
     assert failed.value.detail.startswith(f"{service.url} did not do")
     assert "hidden" not in failed.value.detail
+
+
+async def test_silence_is_not_waited_for_for_ever(service: Service) -> None:
+    service.replies = [HANG]
+    assert (await Calls(Patience(attempts=2, first_pause=0.01, read=1)).send(post(service))).status == 200
+    service.otherwise = HANG
+    with pytest.raises(CallFailed, match="it was silent for too long"):
+        await Calls(Patience(attempts=1, read=0.2)).send(post(service))
 
 
 async def test_a_service_that_is_not_there_is_named() -> None:
@@ -90,5 +97,5 @@ def test_retry_after_is_a_number_or_a_date(told: str, seconds: float) -> None:
 
 
 def test_pauses_grow_to_a_limit() -> None:
-    assert SHORT.pause(1) <= 0.01
-    assert 0.025 <= SHORT.pause(20) <= 0.05
+    assert PROMPT.pause(1) <= 0.01
+    assert 0.025 <= PROMPT.pause(20) <= 0.05
