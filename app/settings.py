@@ -19,6 +19,7 @@ LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 UNREADABLE = "cannot be read. Percent-encode special characters of the password, such as %2F for /."
 INSECURE_SECRET = "development-only-secret-key"  # noqa: S105 - refused in production
 
+PURGES = ("webhook+https://", "webhook+http://", "fastly://", "cloudflare://", "cloudfront://")
 STORES = ("file://", "s3+http://", "s3+https://")
 _PASSWORD = re.compile(r"((?<=://)[^:/@]*:).*(?=@)|(\bpassword=)[^&]*")
 
@@ -50,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Without it the folder `build/` of the project, or `DATA/build` with `--data`.
     """
+    purge_url: str | None = None
+    """What is told to forget changed pages, with its secrets (`app.publishing.afterwards.urls`)."""
     secret_key: str = INSECURE_SECRET
     """Signs cursors; at least 32 characters in production."""
     default_site: str | None = None
@@ -109,6 +112,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
 def _without_secret(field: str, value: Any) -> Any:
     if field == "secret_key" and value != INSECURE_SECRET:
         return "..."
+    if field == "purge_url" and value is not None:  # a token has no place of its own, and a path may be one
+        return f"{str(value).partition('://')[0]}://..."
     return _PASSWORD.sub(r"\1\2...", value) if isinstance(value, str) else value
 
 
@@ -143,6 +148,8 @@ def _check_values(settings: Settings) -> None:
             _hosts_and_options(PREFIX + field.upper(), value)
     if settings.store_url is not None and not settings.store_url.startswith(STORES):
         raise ConfigurationError(f"HUSTINGS_STORE_URL must start with {', '.join(STORES)}")
+    if settings.purge_url is not None and not settings.purge_url.startswith(PURGES):
+        raise ConfigurationError(f"HUSTINGS_PURGE_URL must start with {', '.join(PURGES)}")
 
 
 def _check_production(settings: Settings) -> None:
@@ -160,6 +167,17 @@ def _check_production(settings: Settings) -> None:
         raise ConfigurationError(
             "HUSTINGS_STORE_URL needs s3+https:// in production, but for this machine's own."
         )
+    if settings.purge_url is not None and not _is_told_in_secret(settings.purge_url):
+        raise ConfigurationError("HUSTINGS_PURGE_URL needs https in production, but for this machine's own.")
+
+
+def _is_told_in_secret(url: str) -> bool:
+    """Tokens cross a network only encrypted; `api` is another address of a service's API."""
+    query = url.partition("?")[2]
+    api = dict(parse_qsl(query)).get("api", "") if not url.startswith("webhook+") else ""
+    return all(
+        not address.startswith(("http://", "webhook+http://")) or _is_local(address) for address in (url, api)
+    )
 
 
 def _check_encryption(name: str, url: str) -> None:

@@ -11,15 +11,19 @@ from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
 from app.database.engine import Pool, make_pool
 from app.endorsements.pack import PACK as ENDORSEMENTS
 from app.endorsements.published import Endorsements
+from app.jobs.handlers import AnyHandler
 from app.kit.clock import Clock, system_clock
 from app.kit.resources import program_digest, resource
 from app.packs.parts import Part
 from app.pages.pack import PACK as PAGES
 from app.pages.published import Gone, Home, HomeInSitemap, MediaFiles, NotFound, Redirects, gone_page
+from app.publishing.afterwards.jobs import afterwards_handlers
 from app.publishing.chunk import Kinds, Workshop
+from app.publishing.compress import compress_handler
 from app.publishing.elsewhere import Database, Elsewhere
 from app.publishing.pool import Renderers, renderers
 from app.publishing.publish import CONNECTIONS, Engine
+from app.publishing.spread import Spread, spread_handler
 from app.publishing.templating import make_environment, template_digests
 from app.settings import Settings
 from app.sites.pack import PACK as SITE
@@ -41,6 +45,21 @@ PACKS: tuple[Part, ...] = (SITE, PAGES, CAMPAIGNS, ENDORSEMENTS)
 def make_store(settings: Settings) -> ObjectStore:
     """The store of HUSTINGS_STORE_URL, else the folder `build` of the data folder."""
     return open_store(settings.store_url, settings.data / "build")
+
+
+def afterwards(settings: Settings) -> tuple[AnyHandler, ...]:
+    """The jobs that follow each flip. Raises ConfigurationError."""
+    store = AsyncStore(make_store(settings))
+    return (*afterwards_handlers(store, settings.purge_url), compress_handler(store))
+
+
+def rendering(settings: Settings) -> tuple[AnyHandler, ...]:
+    """The job of helping with the builds of other machines."""
+    return (spread_handler(make_workshop(make_store(settings)), database_of(settings)),)
+
+
+def database_of(settings: Settings) -> Database:
+    return Database(str(settings.database_url), settings.database_pooler)
 
 
 def make_workshop(store: ObjectStore) -> Workshop:
@@ -82,9 +101,8 @@ def forked(settings: Settings) -> Iterator[tuple[Workshop, Renderers]]:
     for kind in workshop.kinds.all:
         if kind.template:
             workshop.environment.get_template(kind.template)  # compiled once, for all processes
-    database = Database(str(settings.database_url), settings.database_pooler)
     count = min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
-    with renderers(count, workshop, database) as processes:
+    with renderers(count, workshop, database_of(settings)) as processes:
         yield workshop, processes
 
 
@@ -121,13 +139,19 @@ async def open_engine(
     actor: str = "",
     workshop: Workshop | None = None,
     elsewhere: Elsewhere | None = None,
+    spread: bool = False,
 ) -> AsyncIterator[Engine]:
-    """An engine over the settings' database and store; its pool is closed at the end."""
+    """An engine over the settings' database and store; its pool is closed at the end.
+
+    With `spread` the workers of all machines are asked to help with large publishes.
+    """
     url = str(settings.database_url)
     size = max(settings.database_pool_size, CONNECTIONS)
     pool = await make_pool(url, size=size, pooler=settings.database_pooler)
     try:
         workshop = workshop or make_workshop(make_store(settings))
+        if spread:
+            elsewhere = Spread(pool, workshop, database_of(settings))
         yield engine_of(workshop, pool, actor=actor, elsewhere=elsewhere)
     finally:
         pool.terminate()

@@ -19,6 +19,7 @@ BREAKS = [
     ("Inside campaigns", "app.campaigns.schemas", "app.campaigns.listing"),
     ("Inside endorsements", "app.endorsements.models", "app.endorsements.pack_stakeholders"),
     ("Inside publishing", "app.publishing.manifest", "app.publishing.publish"),
+    ("Inside what follows a flip", "app.publishing.afterwards.calls", "app.publishing.afterwards.urls"),
     ("Inside storage", "app.storage.s3_reasons", "app.storage.s3_calls"),
     ("Only the HTTP edge knows litestar", "app.campaigns.published", "litestar"),
     ("Only one module of app.storage knows minio", "app.publishing.build", "minio"),

@@ -178,10 +178,43 @@ def test_production_accepts_a_store_over_tls_or_on_this_machine(url: str) -> Non
     assert read_settings({**PRODUCTION, "HUSTINGS_STORE_URL": url}).store_url == url
 
 
+@pytest.mark.parametrize(
+    "url", ["webhook+https://:s@h/x", "fastly://t@S", "cloudflare://t@Z", "cloudfront://k:s@D"]
+)
+def test_every_kind_of_purge_is_accepted(url: str) -> None:
+    assert read_settings({**PRODUCTION, "HUSTINGS_PURGE_URL": url}).purge_url == url
+
+
+def test_another_kind_of_purge_is_refused() -> None:
+    said = refusal({"HUSTINGS_PURGE_URL": "https://topsecret@cdn.example/"})
+    assert said.startswith("HUSTINGS_PURGE_URL must start with webhook+https://, webhook+http://, fastly://")
+    assert "topsecret" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "is_accepted"),
+    [
+        ("webhook+http://:topsecret@hooks.example/", False),
+        ("webhook+http://:topsecret@[::1/", False),
+        ("webhook+http://:topsecret@127.0.0.1:9000/", True),
+        ("fastly://topsecret@ID?api=http://proxy.example", False),
+        ("fastly://topsecret@ID?api=http://localhost:9000", True),
+        ("fastly://topsecret@ID?api=https://proxy.example", True),
+    ],
+)
+def test_production_tells_purges_only_in_secret(url: str, is_accepted: bool) -> None:
+    environ = {**PRODUCTION, "HUSTINGS_PURGE_URL": url}
+    if is_accepted:
+        assert read_settings(environ).purge_url == url
+    else:
+        assert refusal(environ).startswith("HUSTINGS_PURGE_URL needs https in production")
+
+
 def test_settings_show_no_secret() -> None:
     settings = Settings(
         secret_key="a-topsecret-key",
         store_url="s3+https://key:topsecret%2F1@host/bucket",
+        purge_url="webhook+https://topsecret@hooks.example/topsecret?topsecret",
         database_url="postgresql://app:topsecret:2@host/hustings",
         database_owner_url="postgresql:///hustings?user=owner&password=topsecret&host=/run",
     )

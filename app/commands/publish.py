@@ -3,14 +3,17 @@
 import asyncio
 from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 import rich_click as click
 
+from app.commands.afterwards import follow_through
 from app.commands.context import actor, command_settings, database, notice
 from app.commands.groups import Command
 from app.commands.progress import reporting
 from app.commands.sites import sites_of
+from app.database.engine import site_transaction
 from app.database.failures import from_database, from_driver
 from app.errors import AppError, PublishError
 from app.publishing.chunk import Workshop
@@ -21,7 +24,7 @@ from app.publishing.publish import Engine
 from app.publishing.publish import publish as publish_site
 from app.publishing.report import Outcome, Reporter
 from app.settings import Settings
-from app.wiring import forked, open_engine
+from app.wiring import afterwards, forked, open_engine
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -32,6 +35,8 @@ class Options(msgspec.Struct, frozen=True):
 
 class Published(msgspec.Struct, frozen=True):
     outcome: Outcome
+    zone: ZoneInfo
+    """Of the site, for telling times."""
     is_new: bool
     """Whether a release was made: also when only hosts or the base URL changed, and so no page."""
 
@@ -41,24 +46,40 @@ class Published(msgspec.Struct, frozen=True):
 @click.option("--full", is_flag=True, help="Look at every page, not only at what changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Go on even if many pages disappear.")
+@click.option("--spread", is_flag=True, help="Let the workers of all machines help with many pages.")
+@click.option("--wait", is_flag=True, help="Wait for what follows: purges of caches, a sample of the pages.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (a list, of several sites).")
-def publish(site: str | None, full: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+def publish(
+    *, site: str | None, full: bool, dry_run: bool, yes: bool, spread: bool, wait: bool, as_json: bool
+) -> None:
     """Publish what has changed: wholly live, or not at all."""
     options = Options(full, dry_run, yes)
 
-    async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> list[Published]:
-        async with open_engine(settings, actor=actor(), workshop=workshop, elsewhere=renderers) as engine:
-            return await publish_sites(engine, await sites_of(engine, site), options)
+    async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> None:
+        handlers = afterwards(settings) if wait else ()
+        async with open_engine(
+            settings, actor=actor(), workshop=workshop, elsewhere=renderers, spread=spread
+        ) as engine:
+            sites = await sites_of(engine, site)
+            published = await publish_sites(engine, sites, options)
+            _tell(published, options, as_json=as_json, is_list=site is None)
+            new = {each.outcome.site: each.outcome.release for each in published if each.is_new}
+            if wait and new:
+                for line in await follow_through(settings, engine, handlers, sites, new):
+                    click.echo(line, err=as_json)
 
     with database(command_settings()) as settings, forked(settings) as (workshop, renderers):
-        published = asyncio.run(body(settings, workshop, renderers))
+        asyncio.run(body(settings, workshop, renderers))
+
+
+def _tell(published: list[Published], options: Options, *, as_json: bool, is_list: bool) -> None:
     if as_json:
         outcomes = [each.outcome for each in published]
-        found: object = outcomes if site is None and len(outcomes) != 1 else outcomes[0]
+        found: object = outcomes if is_list and len(outcomes) != 1 else outcomes[0]
         click.echo(msgspec.json.encode(found).decode())
     else:
         for each in published:
-            click.echo(sentence(each, dry_run=dry_run))
+            click.echo(sentence(each, dry_run=options.dry_run))
 
 
 async def publish_sites(engine: Engine, sites: dict[str, UUID], options: Options) -> list[Published]:
@@ -86,9 +107,9 @@ async def publish_sites(engine: Engine, sites: dict[str, UUID], options: Options
 
 
 async def _publish_one(engine: Engine, site_id: UUID, options: Options, report: Reporter) -> Published:
-    before = await _live_number(engine, site_id)
+    before, zone = await _live_number(engine, site_id), await _zone(engine, site_id)
     outcome = await publish_site(engine, site_id, report=report, **msgspec.structs.asdict(options))
-    return Published(outcome, is_new=not options.dry_run and outcome.release != before)
+    return Published(outcome, zone, is_new=not options.dry_run and outcome.release != before)
 
 
 async def _live_number(engine: Engine, site_id: UUID) -> int | None:
@@ -98,6 +119,15 @@ async def _live_number(engine: Engine, site_id: UUID) -> int | None:
     except CorruptObject:
         return None
     return found[0].number if found else None
+
+
+async def _zone(engine: Engine, site_id: UUID) -> ZoneInfo:
+    async with engine.pool.acquire() as connection, site_transaction(connection, site_id, readonly=True):
+        name = await connection.fetchval("SELECT timezone FROM sites")
+    try:
+        return ZoneInfo(name or "UTC")
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return ZoneInfo("UTC")
 
 
 def _expected(error: Exception) -> AppError | None:
@@ -121,7 +151,8 @@ def sentence(published: Published, *, dry_run: bool) -> str:
         return (
             f"{outcome.site}: nothing changed; release {outcome.release} stays live ({outcome.pages} paths)."
         )
+    at = outcome.live_at.astimezone(published.zone).strftime(" at %H:%M:%S %Z") if outcome.live_at else ""
     return (
-        f"{outcome.site}: release {outcome.release} is live: {counts}, "
+        f"{outcome.site}: release {outcome.release} is live{at}: {counts}, "
         f"{outcome.uploaded} uploaded, {outcome.seconds:.2f} s."
     )

@@ -66,6 +66,8 @@ def show(number: int, as_json: bool) -> None:
         _print_json({"site": slug, **msgspec.to_builtins(detail)})
         return
     click.echo(line_of(slug, detail.release))
+    for told in detail.release.afterwards.lines if detail.release.afterwards else ():
+        click.echo(f"  {told}")
     for change in detail.changes:
         click.echo(f"  {change.change:<8} {change.path}")
 
@@ -137,6 +139,8 @@ def line_of(slug: str, line: ReleaseLine) -> str:
     if line.counts:
         parts.append(f"{line.counts.get('rendered', 0)} rendered, {line.counts.get('removed', 0)} removed")
     parts += [f"shows release {line.content}"] if line.content is not None else []
+    if line.afterwards is not None:
+        parts.append(f"purge {line.afterwards.purge}, sample {line.afterwards.sample}")
     parts += [line.error] if line.error else []
     return "  ".join(parts)
 

@@ -13,6 +13,7 @@ from app.jobs.schedule import Scheduled
 from app.jobs.worker import Worker
 from app.logs import configure_logs
 from app.settings import Settings
+from app.wiring import afterwards, rendering
 
 
 @click.command("worker", cls=Command)
@@ -33,15 +34,15 @@ async def work(settings: Settings, url: str) -> None:
         url,
         direct_url=settings.database_direct_url,
         pooler=settings.database_pooler,
-        handlers=handlers(),
+        handlers=handlers(settings),
         schedule=schedule(),
     )
     await work_until_signalled(worker, lambda: notice("The worker listens for jobs."))
 
 
-def handlers() -> tuple[AnyHandler, ...]:
-    """Every job that is worked on."""
-    return (*housekeeping.HANDLERS,)
+def handlers(settings: Settings) -> tuple[AnyHandler, ...]:
+    """Every job that is worked on. Raises ConfigurationError."""
+    return (*housekeeping.HANDLERS, *afterwards(settings), *rendering(settings))
 
 
 def schedule() -> tuple[Scheduled, ...]:

@@ -8,11 +8,13 @@ import msgspec
 
 from app.database.engine import Pool, site_transaction
 from app.errors import NotFound
+from app.publishing.flips import FOLLOW_UP, FollowUp
 
-COLUMNS = """
+COLUMNS = f"""
 SELECT r.number, r.state, r.generation, r.content_number AS content, b.number AS base, r.actor,
-       r.started_at, r.live_at, r.ended_at, r.counts::text AS counts, r.error
+       r.started_at, r.live_at, r.ended_at, r.counts::text AS counts, r.error, {FOLLOW_UP} AS afterwards
   FROM releases r LEFT JOIN releases b ON b.site_id = r.site_id AND b.id = r.base_id
+  LEFT JOIN flips f ON f.site_id = r.site_id AND f.release_id = r.id AND f.generation = r.generation
 """
 NEWEST = f"{COLUMNS} ORDER BY r.number DESC LIMIT $1"
 ONE = f"{COLUMNS} WHERE r.number = $1"
@@ -39,6 +41,8 @@ class ReleaseLine(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     counts: dict[str, Any]
     error: str
+    afterwards: FollowUp | None
+    """What followed the latest flip to it; None before there was one."""
 
 
 class PathChange(msgspec.Struct, frozen=True):
@@ -70,4 +74,8 @@ async def show_release(pool: Pool, site_id: UUID, number: int) -> ReleaseDetail:
 
 
 def _line(row: Any) -> ReleaseLine:
-    return ReleaseLine(**{**row, "counts": msgspec.json.decode(row["counts"])})
+    decoded = {
+        "counts": msgspec.json.decode(row["counts"]),
+        "afterwards": FollowUp.decode(row["afterwards"]),
+    }
+    return ReleaseLine(**{**row, **decoded})

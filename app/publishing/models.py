@@ -166,3 +166,31 @@ class BuildChunk(OfSite, Base):
     request: Mapped[bytes] = mapped_column(LargeBinary)
     """A chunk, and what it is a chunk of; see `app.publishing.spread`."""
     reply: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class Flip(OfSite, Base):
+    """One move of a site's pointer, and what followed it: the purge of caches, and a sample of the pages."""
+
+    __tablename__ = "flips"
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id"], ["sites.id"], ondelete="CASCADE"),
+        site_key("release_id", "releases"),
+        CheckConstraint("purge IN ('pending', 'done', 'failed', 'skipped')", name="valid_purge"),
+        CheckConstraint("sample IN ('pending', 'same', 'different', 'skipped')", name="valid_sample"),
+        site_index("idx_flip_release", "release_id"),
+    )
+
+    site_id: Mapped[UUID] = mapped_column(primary_key=True)
+    generation: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    release_id: Mapped[UUID]
+    replaced_root: Mapped[str | None]
+    """Key of the root that was live before; None: nothing that the database knows of."""
+    flipped_at: Mapped[datetime]
+    purge: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    purge_note: Mapped[str] = mapped_column(server_default=EMPTY)
+    purged_at: Mapped[datetime | None]
+    sample: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    sample_note: Mapped[str] = mapped_column(server_default=EMPTY)
+    findings: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    """A sentence for each page that was not as released."""
+    sampled_at: Mapped[datetime | None]

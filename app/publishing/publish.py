@@ -62,6 +62,7 @@ class Run:
         self.ticket: Ticket | None = None
         self.is_live = False
         """Set by the flip: from here on the publish has happened, whatever the database says."""
+        self.live_at: datetime | None = None
         self.outcome: Outcome | None = None
         self.recipe = ""
 
@@ -220,7 +221,7 @@ async def flip_to(run: Run, ticket: Ticket, pointer: Pointer, report: Reporter) 
         found = await store.run(partial(read_pointer, store.store, pointer.site_id))
         if found is None or found[0] != pointer:
             raise
-    run.is_live = True
+    run.is_live, run.live_at = True, pointer.activated_at
     try:
         await releases.go_live(run.control, run.site_id, ticket, pointer.activated_at)
     except LOST:
@@ -312,5 +313,6 @@ def _outcome(run: Run, site: SiteFacts, built: Built, number: int | None, second
         uploaded=built.uploaded,
         removed=built.removed,
         unchanged=max(pages - built.rendered, 0),
+        live_at=run.live_at,
         seconds=round(seconds, 3),
     )

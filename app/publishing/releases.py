@@ -10,6 +10,8 @@ import msgspec
 
 from app.database.base import new_id
 from app.database.engine import Connection, site_transaction
+from app.publishing.compress import compress_later
+from app.publishing.flips import follow_up
 from app.publishing.kinds import Content
 from app.publishing.pointer import Pointer
 from app.publishing.report import Reporter
@@ -58,7 +60,8 @@ WITH coming AS (
          content_number IS NULL AND state NOT IN ('live', 'superseded', 'rolled_back') AS is_published
     FROM releases WHERE id = $1
 ), leaving AS (
-  SELECT id, coalesce(content_number, number) AS content FROM releases WHERE state = 'live' AND id <> $1
+  SELECT id, root_key, coalesce(content_number, number) AS content
+    FROM releases WHERE state = 'live' AND id <> $1
 ), flipped AS (
   INSERT INTO publications AS p (site_id, live_release_id, live_generation) VALUES ($2, $1, $3)
   ON CONFLICT (site_id) DO UPDATE SET
@@ -68,6 +71,10 @@ WITH coming AS (
       p.is_paused OR EXISTS (SELECT FROM leaving, coming WHERE leaving.content <> coming.content))
    WHERE p.live_generation < $3
   RETURNING site_id
+), noted AS (
+  INSERT INTO flips (site_id, generation, release_id, replaced_root, flipped_at)
+  SELECT site_id, $3, $1, (SELECT root_key FROM leaving LIMIT 1), $4 FROM flipped
+  ON CONFLICT DO NOTHING
 ), ended AS (
   UPDATE releases r
      SET state = CASE WHEN leaving.content > coming.content THEN 'rolled_back' ELSE 'superseded' END,
@@ -160,7 +167,7 @@ async def follow_pointer(connection: Connection, site_id: UUID, pointer: Pointer
         live = LiveRow(*row)
         known = await connection.fetchval("SELECT live_generation FROM publications")
         if known != pointer.generation:
-            await connection.execute(GO_LIVE, live.id, site_id, pointer.generation, pointer.activated_at)
+            await _note_flip(connection, site_id, live.id, pointer.generation, pointer.activated_at)
         return live
 
 
@@ -267,9 +274,19 @@ async def record(
 async def go_live(connection: Connection, site_id: UUID, ticket: Ticket, now: datetime) -> None:
     """After the flip: the database learns of it, and every gateway with it."""
     async with site_transaction(connection, site_id):
-        await connection.execute(GO_LIVE, ticket.release_id, site_id, ticket.generation, now)
+        await _note_flip(connection, site_id, ticket.release_id, ticket.generation, now)
         await connection.execute(TOO_LATE, ticket.release_id)
+        await compress_later(connection, site_id, ticket.release_id)
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(site_id))
+
+
+async def _note_flip(
+    connection: Connection, site_id: UUID, release_id: UUID, generation: int, at: datetime
+) -> None:
+    """What follows the flip is enqueued with it, unless a newer one is known already."""
+    done = await connection.execute(GO_LIVE, release_id, site_id, generation, at)
+    if done != "UPDATE 0":
+        await follow_up(connection, site_id)
 
 
 async def end(connection: Connection, site_id: UUID, ticket: Ticket, state: str, error: str) -> None:
@@ -294,8 +311,8 @@ async def still_current(
         if live is None:
             known = (content.site_id, pointer.number, pointer.generation, pointer.root, pointer.activated_at)
             await connection.execute(ADOPT, release_id, *known)
-            await connection.execute(
-                GO_LIVE, release_id, content.site_id, pointer.generation, pointer.activated_at
+            await _note_flip(
+                connection, content.site_id, release_id, pointer.generation, pointer.activated_at
             )
         now = (content.snapshot, content.database_id, content.frozen_at, recipe)
         await connection.execute(STILL_CURRENT, release_id, *now)

@@ -1,5 +1,6 @@
 """How a publish tells what it is doing."""
 
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -45,4 +46,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Paths whose blob the store did not have."""
     removed: int
     unchanged: int
+    live_at: datetime | None = None
+    """Since when; None when nothing went live."""
     seconds: float

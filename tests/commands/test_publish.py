@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -31,15 +32,15 @@ class Shell:
 
     def __init__(self, database: Database, data: Path) -> None:
         self.data = data
-        self._variables = {"HUSTINGS_DATABASE_URL": database.url("app"), "HUSTINGS_DATA": str(data)}
+        self.variables = {"HUSTINGS_DATABASE_URL": database.url("app"), "HUSTINGS_DATA": str(data)}
 
     def __call__(self, *words: str) -> Result:
-        return CliRunner().invoke(main, list(words), env=self._variables)
+        return CliRunner().invoke(main, list(words), env=self.variables)
 
     def settings(self) -> Settings:
         return Settings(
             data=self.data,
-            database_url=self._variables["HUSTINGS_DATABASE_URL"],
+            database_url=self.variables["HUSTINGS_DATABASE_URL"],
             store_url=(self.data / "build").as_uri(),
         )
 
@@ -71,6 +72,7 @@ def test_each_site_is_published_and_json_stands_alone(shell: Shell) -> None:
         "uploaded",
         "removed",
         "unchanged",
+        "live_at",
         "seconds",
     }
     assert "demo: Rendering" in result.stderr
@@ -103,11 +105,11 @@ def test_new_hosts_alone_are_a_release_and_said_to_be_one(shell: Shell, tmp_path
     pack = tmp_path / "own"
     shutil.copytree(demo_packs()[1], pack)
     shell("content", "load", str(pack))
-    assert "release 1 is live" in shell("publish").stdout
+    assert re.search(r"release 1 is live at \d\d:\d\d:\d\d C[SD]T: ", shell("publish").stdout)
     text = (pack / "site.toml").read_text()
     (pack / "site.toml").write_text('hosts = ["new.example"]\n' + text)
     shell("content", "load", str(pack))
-    assert "release 2 is live: 0 rendered" in shell("publish").stdout
+    assert re.search(r"release 2 is live at [^:]+:..:.. C.T: 0 rendered", shell("publish").stdout)
     assert "nothing changed; release 2 stays live" in shell("publish").stdout
 
 

@@ -1,0 +1,1 @@
+"""What follows a flip: caches are purged, and some pages are looked at as visitors see them."""
