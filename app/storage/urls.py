@@ -13,6 +13,7 @@ from app.storage.s3_address import EXAMPLE, is_s3, parse_address
 from app.storage.store import ObjectStore, StoreUnavailable
 from app.storage.web_bucket import WebBucket
 from app.storage.web_folder import WebFolder
+from app.storage.web_trees import WebTrees
 
 MIRROR = "HUSTINGS_MIRROR_URL"
 
@@ -48,21 +49,27 @@ def open_web(url: str) -> WebFolder | WebBucket:
     with _as_mirror():
         if is_s3(url):
             return WebBucket(replace(parse_address(url), setting=MIRROR))
-        return WebFolder(web_root(url))
+        return WebFolder(_made(url))
 
 
-def web_root(url: str) -> Path:
-    """The folder that the address names, made when it is not there. Raises ConfigurationError."""
+def open_trees(url: str) -> WebTrees:
+    """The same for whole trees, which need a folder."""
     with _as_mirror():
-        root = _folder(url).absolute()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The mirror's folder {root} cannot be made: {error.strerror}. "
-                f"Give {MIRROR} a folder that this user may write to."
-            ) from error
-        return root
+        if is_s3(url):
+            raise ConfigurationError("Trees for nginx need a folder: a bucket cannot switch at once.")
+        return WebTrees(_made(url))
+
+
+def _made(url: str) -> Path:
+    root = _folder(url).absolute()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The mirror's folder {root} cannot be made: {error.strerror}. "
+            f"Give {MIRROR} a folder that this user may write to."
+        ) from error
+    return root
 
 
 @contextmanager

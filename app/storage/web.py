@@ -17,7 +17,10 @@ PRIVATE = "_hustings"
 RESERVED = frozenset({PRIVATE, ".incoming", ".lock"})
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
-_LONGEST_NAME = 1_000
+LONGEST_NAME = 1_000
+"""Bytes: a bucket takes 1,024."""
+LONGEST = 3_000
+"""The same for folders."""
 _LONGEST_SEGMENT = 250
 """Bytes: file systems take 255, and the suffix of a compressed sibling has to fit."""
 
@@ -94,21 +97,23 @@ class WebPlace(Protocol):
         ...
 
 
-def check_name(name: str) -> str:
+def check_name(name: str, longest: int = LONGEST_NAME) -> str:
     """The name itself: relative, inside the place, and short enough for files and buckets. Or NameRefused."""
     segments = name.split("/")
     if any(segment in {"", ".", ".."} for segment in segments) or _CONTROL.search(name):
         raise NameRefused(f"No file can be named {name[:80]!r}.")
     if segments[0] in RESERVED:
         raise NameRefused(f"/{name[:80]} cannot be mirrored: the mirror keeps /{segments[0]} for itself.")
-    encoded = [_encoded(segment) for segment in segments]
-    if len("/".join(segments).encode()) > _LONGEST_NAME or max(map(len, encoded)) > _LONGEST_SEGMENT:
-        raise NameRefused(f"/{name[:80]}… is too long for a file: {_LONGEST_SEGMENT} bytes between slashes.")
+    encoded = _encoded(name)
+    if len(encoded) > longest or max(map(len, encoded.split(b"/"))) > _LONGEST_SEGMENT:
+        raise NameRefused(
+            f"/{name[:80]}… is too long: {_LONGEST_SEGMENT} bytes between slashes, {longest} in all."
+        )
     return name
 
 
-def _encoded(segment: str) -> bytes:
+def _encoded(name: str) -> bytes:
     try:
-        return segment.encode()
+        return name.encode()
     except UnicodeEncodeError:
-        raise NameRefused(f"No file can be named {segment[:80]!r}.") from None
+        raise NameRefused(f"No file can be named {name[:80]!r}.") from None

@@ -71,9 +71,9 @@ class WebFolder:
             if len(paths) > _FEW:
                 os.sync()
                 return
-            for path in {*paths, *(folder for path in paths for folder in path.parents)}:
-                if path.is_relative_to(self.root):
-                    sync(path)
+            folders = {folder for path in paths for folder in path.parents}
+            for path in (*paths, *(folder for folder in folders if folder.is_relative_to(self.root))):
+                sync(path)
 
     def _path(self, name: str) -> Path:
         """Never outside the root, not by a link inside it either."""

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from app.publishing.manifest import JSON_GZ, pack
-from app.publishing.mirror.source import MirrorRefused, Placed
+from app.publishing.mirror.source import Live, MirrorRefused, Placed
 from app.storage.store import ObjectNotFound, ObjectStore
 from app.storage.web import PRIVATE
 
@@ -44,6 +44,17 @@ class Doing(msgspec.Struct, frozen=True, kw_only=True):
     put: dict[str, Placed]
     delete: list[str]
     began_at: datetime
+
+
+def journal_of(live: Live, files: dict[str, Placed]) -> Journal:
+    return Journal(
+        site_id=live.root.site_id,
+        slug=live.root.slug,
+        number=live.root.number,
+        generation=live.pointer.generation,
+        root=live.pointer.root,
+        files=dict(sorted(files.items())),
+    )
 
 
 def read_journal(notes: ObjectStore) -> Journal | None:

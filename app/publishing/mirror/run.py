@@ -1,12 +1,10 @@
 """Copying the live release into a folder or a bucket: file by file, in groups, and resumable at any point."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
-import msgspec
-from anyio import CapacityLimiter, create_task_group, to_thread
+from anyio import CancelScope
 
 from app.errors import AppError
 from app.kit.clock import Clock
@@ -15,10 +13,12 @@ from app.publishing.mirror.journal import (
     JOURNAL,
     Doing,
     Journal,
+    journal_of,
     read_doing,
     read_journal,
     write_note,
 )
+from app.publishing.mirror.outcome import Mirrored, MirrorInterrupted, Progress
 from app.publishing.mirror.plan import DELETIONS, Plan, make_plan
 from app.publishing.mirror.source import (
     Live,
@@ -29,46 +29,15 @@ from app.publishing.mirror.source import (
     cache_control,
     is_body,
     is_over,
+    newer_than,
     read_live,
     retained,
     wanted,
 )
-from app.publishing.pointer import read_pointer
+from app.publishing.mirror.threads import THREADS, Threads
 from app.publishing.report import Reporter
 from app.storage.facade import AsyncStore
 from app.storage.web import Lease, WebFile, WebPlace
-
-T = TypeVar("T")
-THREADS = 16
-
-
-class Mirrored(msgspec.Struct, frozen=True, kw_only=True):
-    """What `hustings releases mirror --json` prints. Counts are of files."""
-
-    site: str
-    release: int
-    target: str
-    uploaded: int
-    deleted: int
-    unchanged: int
-    kept: int
-    """Assets that no page of the release needs, kept for pages that are still open."""
-    seconds: float
-    newer: int | None
-    """A release that went live meanwhile and is not mirrored yet."""
-
-
-class MirrorInterrupted(AppError):
-    """The run failed midway; running it again goes on where it stopped."""
-
-    status = 503
-    title = "The mirror is unfinished"
-
-
-class Progress(msgspec.Struct):
-    groups: list[str]
-    uploaded: int = 0
-    deleted: int = 0
 
 
 class Mirror:
@@ -89,7 +58,7 @@ class Mirror:
         self._place = place
         self._clock = clock
         self._report = report
-        self._limiter = CapacityLimiter(concurrency)
+        self._threads = Threads(report, concurrency)
         self._done = Progress([])
         self._started = time.monotonic()
 
@@ -100,11 +69,12 @@ class Mirror:
         self._check_site(journal, doing)
         if journal is not None and doing is None and self._is_current(journal, live):
             return await self._outcome(journal, live)
-        lease = await self._run(self._place.lease)
+        lease = await self._threads.run(self._place.lease)
         try:
             return await self._alone(lease)
         finally:
-            await self._run(lease.release)
+            with CancelScope(shield=True):
+                await self._threads.run(lease.release)
 
     async def _alone(self, lease: Lease) -> Mirrored:
         """What another run did until it let the lease go is seen from here."""
@@ -121,11 +91,11 @@ class Mirror:
             await self._survey(old, doing)
         new = self._files(old, live)
         plan = make_plan(old, new, has_folders=self._place.has_folders)
-        after = _journal(live, new)
+        after = journal_of(live, new)
         if plan.total or doing is not None or journal != after:
             await self._carry_out(plan, live, new, lease)
-            await self._run(partial(write_note, self._place.notes, JOURNAL, after))
-            await self._run(partial(self._place.notes.delete, DOING))
+            await self._threads.run(partial(write_note, self._place.notes, JOURNAL, after))
+            await self._threads.run(partial(self._place.notes.delete, DOING))
         return await self._outcome(after, live)
 
     def _files(self, old: dict[str, Placed], live: Live) -> dict[str, Placed]:
@@ -146,7 +116,7 @@ class Mirror:
             delete=[*plan.room, *plan.delete],
             began_at=self._clock(),
         )
-        await self._run(partial(write_note, self._place.notes, DOING, doing))
+        await self._threads.run(partial(write_note, self._place.notes, DOING, doing))
         try:
             await self._delete(plan.room, lease)
             for step in plan.uploads:
@@ -169,8 +139,8 @@ class Mirror:
             self._done.uploaded += 1
 
         self._report.step(f"Uploading {group}", len(names))
-        await self._each(upload, names)
-        await self._run(partial(self._place.settle, names))
+        await self._threads.each(upload, names)
+        await self._threads.run(partial(self._place.settle, names))
         self._done.groups.append(group)
 
     async def _delete(self, names: Sequence[str], lease: Lease) -> None:
@@ -181,7 +151,7 @@ class Mirror:
 
         if names:
             self._report.step(f"Deleting ({DELETIONS})", len(names))
-            await self._each(delete, names)
+            await self._threads.each(delete, names)
 
     async def _survey(self, files: dict[str, Placed], doing: Doing) -> None:
         """Brings `files` into line with what an unfinished run left: the place is believed, not the plan."""
@@ -196,36 +166,19 @@ class Mirror:
             else:
                 files[name] = found
 
-        await self._each(look, names)
+        await self._threads.each(look, names)
 
     def _holds(self, name: str, file: Placed) -> bool:
         return self._place.holds(name, file.mark, partial(is_body, file))
-
-    async def _each(self, function: Callable[[str], None], names: Iterable[str]) -> None:
-        """In threads; the first failure stops what has not begun, and is raised."""
-        failures: list[AppError] = []
-
-        async def one(name: str) -> None:
-            try:
-                if not failures:
-                    await self._run(partial(function, name))
-                    self._report.advance(1)
-            except AppError as error:
-                failures.append(error)
-
-        for batch in _batches(list(names), 1_000):
-            async with create_task_group() as tasks:
-                for name in batch:
-                    tasks.start_soon(one, name)
-            if failures:
-                raise failures[0]
 
     async def _read_live(self) -> Live:
         return await self._store.run(partial(read_live, self._store.store, self._site_id))
 
     async def _notes(self) -> tuple[Journal | None, Doing | None]:
         notes = self._place.notes
-        return await self._run(partial(read_journal, notes)), await self._run(partial(read_doing, notes))
+        return await self._threads.run(partial(read_journal, notes)), await self._threads.run(
+            partial(read_doing, notes)
+        )
 
     def _check_site(self, journal: Journal | None, doing: Doing | None) -> None:
         others = {note.site_id for note in (journal, doing) if note is not None} - {self._site_id}
@@ -234,18 +187,14 @@ class Mirror:
             raise MirrorRefused(f"{self._place!r} is the mirror of the site {name}. Each site needs its own.")
 
     async def _check_empty(self) -> None:
-        if not await self._run(self._place.is_empty):
+        if not await self._threads.run(self._place.is_empty):
             raise MirrorRefused(
                 f"{self._place!r} holds files that no mirror put there. Give the mirror an empty place, or "
                 "empty this one."
             )
 
     async def _outcome(self, journal: Journal, live: Live) -> Mirrored:
-        now = await self._store.run(partial(read_pointer, self._store.store, self._site_id))
-        is_newer = now is not None and now[0].generation > live.pointer.generation
-        newer = now[0].number if now is not None and is_newer else None
-        if newer is not None:
-            self._report.note(f"Release {newer} went live meanwhile. Run the mirror again for it.")
+        newer = await newer_than(self._store, live, self._report)
         kept = sum(file.gone_on is not None for file in journal.files.values())
         return Mirrored(
             site=live.root.slug,
@@ -267,20 +216,6 @@ class Mirror:
             "and no page leads to what is missing. Run the same command again: it goes on from there."
         )
 
-    async def _run(self, function: Callable[[], T]) -> T:
-        return await to_thread.run_sync(function, limiter=self._limiter)
-
-
-def _journal(live: Live, files: dict[str, Placed]) -> Journal:
-    return Journal(
-        site_id=live.root.site_id,
-        slug=live.root.slug,
-        number=live.root.number,
-        generation=live.pointer.generation,
-        root=live.pointer.root,
-        files=dict(sorted(files.items())),
-    )
-
 
 def _file(name: str, placed: Placed, store: AsyncStore, base_url: str) -> WebFile:
     return WebFile(
@@ -291,7 +226,3 @@ def _file(name: str, placed: Placed, store: AsyncStore, base_url: str) -> WebFil
         location=placed.location,
         mark=placed.mark,
     )
-
-
-def _batches(names: Sequence[str], size: int) -> Iterable[Sequence[str]]:
-    return (names[start : start + size] for start in range(0, len(names), size))

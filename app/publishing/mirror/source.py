@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from html import escape
 
 import msgspec
@@ -23,6 +24,8 @@ from app.publishing.manifest import (
     load_root,
 )
 from app.publishing.pointer import Pointer, read_pointer
+from app.publishing.report import Reporter
+from app.storage.facade import AsyncStore
 from app.storage.store import ObjectStore
 from app.storage.web import NameRefused, check_name
 
@@ -65,6 +68,15 @@ def read_live(store: ObjectStore, site_id: str) -> Live:
         raise NotFound("Nothing was published yet, so there is nothing to mirror. Run `hustings publish`.")
     root = load_root(store.get, found[0].root)
     return Live(found[0], root, Manifest(root.shards, root.counts, read=store.get, fresh={}))
+
+
+async def newer_than(store: AsyncStore, live: Live, report: Reporter) -> int | None:
+    """The number of a release that went live since, which is told."""
+    found = await store.run(partial(read_pointer, store.store, live.root.site_id))
+    if found is None or found[0].generation <= live.pointer.generation:
+        return None
+    report.note(f"Release {found[0].number} went live meanwhile. Run the mirror again for it.")
+    return found[0].number
 
 
 def wanted(live: Live, today: date, *, has_folders: bool) -> dict[str, Placed]:
