@@ -97,7 +97,7 @@ def test_a_first_mirror_killed_anywhere_goes_on(tmp_path: Path) -> None:
     site.release(site.old())
     (tmp_path / "undisturbed").mkdir()
     site.mirror_now(watched(tmp_path / "undisturbed", lambda verb, name: calls.append((verb, name))))
-    for call in range(1, len(calls) + 1, 3):
+    for call in range(1, len(calls) + 1):
         root, log = tmp_path / str(call), tmp_path / f"{call}.log"
         root.mkdir()
         log.touch()
@@ -112,7 +112,7 @@ def test_killed_and_then_a_newer_release_is_live(tmp_path: Path) -> None:
     calls: list[tuple[str, str]] = []
     site = prepared(tmp_path / "count")
     site.mirror_now(watched(tmp_path / "count", lambda verb, name: calls.append((verb, name))))
-    for call in range(1, len(calls) + 1, 2):
+    for call in range(1, len(calls) + 1):
         root, log = tmp_path / str(call), tmp_path / f"{call}.log"
         log.touch()
         site = prepared(root)

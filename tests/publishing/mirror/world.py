@@ -1,7 +1,7 @@
 """A small site written straight into a store, and a reader who follows every link of a mirror."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from app.publishing.manifest import (
 )
 from app.publishing.mirror.outcome import Mirrored
 from app.publishing.mirror.run import Mirror
+from app.publishing.mirror.trees import TreeMirror
 from app.publishing.pointer import Pointer, flip
 from app.publishing.report import Reporter, Silent
 from app.storage.facade import AsyncStore
 from app.storage.memory import MemoryStore
 from app.storage.web import WebPlace
+from app.storage.web_trees import WebTrees
 
 SITE = "0198c0de-0000-7000-8000-000000000001"
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -104,7 +106,7 @@ class Site:
             "/campaigns/": self.page(css, "/campaigns/a/", "/campaigns/b/", "/campaigns/e/"),
             "/campaigns/a/": self.page(css, "/media/1-a.webp", "/campaigns/b/"),
             "/campaigns/b/": self.page(css, "/"),
-            "/campaigns/e/": self.page(css, "/"),
+            "/campaigns/e/": self.page(css, "/", words="e"),
             "/campaigns/same/": self.page("/"),
             "/404.html": self.not_found(css),
             "/sitemap.xml": self.sitemap("/", "/campaigns/", "/campaigns/a/", "/campaigns/e/"),
@@ -142,6 +144,22 @@ class Site:
             report=report or Silent(),
             concurrency=concurrency,
         ).run()
+
+    async def plant(
+        self, root: Path, tombstones: Collection[str] = (), report: Reporter | None = None, trees: Any = None
+    ) -> Mirrored:
+        """Mirrors into trees for nginx."""
+        return await TreeMirror(
+            AsyncStore(self.store),
+            self.site_id,
+            trees or WebTrees(root),
+            tombstones=tombstones,
+            clock=lambda: self.now,
+            report=report or Silent(),
+        ).run()
+
+    def plant_now(self, root: Path, **options: Any) -> Mirrored:
+        return anyio.run(lambda: self.plant(root, **options))
 
     def mirror_now(self, place: WebPlace, concurrency: int = 1) -> Mirrored:
         return anyio.run(lambda: self.mirror(place, concurrency=concurrency))
