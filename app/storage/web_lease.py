@@ -26,13 +26,16 @@ RENEWED_AFTER = timedelta(minutes=1)
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
     host: str
+    """For people."""
+    space: str
+    """Where the number of the process means something."""
     process: int
     nonce: str
     until: datetime
 
 
 class BucketLease:
-    """Raises Taken when another holder's has not run out, unless that was a process of this host and died.
+    """Raises Taken when another holder's has not run out, unless that was a process beside this one and died.
 
     At a service that ignores conditions a second writer that comes in the same moment is only found out at
     the next renewal.
@@ -71,7 +74,9 @@ class BucketLease:
 
     def _write(self, over: str | None) -> str:
         until = self._clock() + LIFETIME
-        holder = Holder(host=socket.gethostname(), process=os.getpid(), nonce=self._nonce, until=until)
+        holder = Holder(
+            host=socket.gethostname(), space=space(), process=os.getpid(), nonce=self._nonce, until=until
+        )
         body = msgspec.json.encode(holder)
         try:
             if not self._compares:
@@ -93,8 +98,17 @@ class BucketLease:
             raise Taken(f"{KEY} in the bucket cannot be read. Delete it if no mirror is at work.") from None
 
     def _is_over(self, holder: Holder) -> bool:
-        is_here = holder.host == socket.gethostname()
-        return self._clock() >= holder.until or (is_here and not Path(f"/proc/{holder.process}").exists())
+        is_dead = holder.space == space() and not Path(f"/proc/{holder.process}").exists()
+        return self._clock() >= holder.until or is_dead
+
+
+def space() -> str:
+    """One start of one machine, and in it one container: hosts may share a name."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return secrets.token_hex(8)
 
 
 def _taken(holder: Holder) -> Taken:

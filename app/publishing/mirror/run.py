@@ -88,7 +88,7 @@ class Mirror:
             self._report.note(
                 f"The mirror of release {doing.number} was cut short. Looking at what is there."
             )
-            await self._survey(old, doing)
+            await self._survey(old, doing, lease)
         new = self._files(old, live)
         plan = make_plan(old, new, has_folders=self._place.has_folders)
         after = journal_of(live, new)
@@ -153,12 +153,13 @@ class Mirror:
             self._report.step(f"Deleting ({DELETIONS})", len(names))
             await self._threads.each(delete, names)
 
-    async def _survey(self, files: dict[str, Placed], doing: Doing) -> None:
+    async def _survey(self, files: dict[str, Placed], doing: Doing, lease: Lease) -> None:
         """Brings `files` into line with what an unfinished run left: the place is believed, not the plan."""
         names = sorted({*doing.put, *doing.delete})
         self._report.step("Looking at what is there", len(names))
 
         def look(name: str) -> None:
+            lease.keep()
             meant, before = doing.put.get(name), files.get(name)
             found = next((file for file in (meant, before) if file and self._holds(name, file)), None)
             if found is None:

@@ -56,6 +56,8 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cache: CacheClass = "page"
     location: str | None = None
     """Of a redirect, percent-encoded."""
+    is_error: bool = False
+    """The page for unknown paths."""
     mark: str
     gone_on: str | None = None
     """ISO date since when no release needs it any more; it stays for GRACE."""
@@ -147,8 +149,8 @@ def is_body(placed: Placed, body: bytes) -> bool:
 
 
 def cache_control(placed: Placed) -> str:
-    shortly = placed.location is not None
-    return (SHORTLY if shortly else CACHE[placed.cache]).decode()
+    is_brief = placed.location is not None or placed.is_error
+    return (SHORTLY if is_brief else CACHE[placed.cache]).decode()
 
 
 def stub(location: str, base_url: str) -> bytes:
@@ -179,6 +181,7 @@ def _placed(base_url: str, entry: Entry) -> Placed:
             blob=entry.blob,
             content_type=entry.content_type,
             cache=entry.cache,
+            is_error=entry.status == 404,
             mark="",
             gone_on=entry.gone_on,
         )

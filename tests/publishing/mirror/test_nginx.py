@@ -195,6 +195,8 @@ def read_through_switches(folder: Path, switches: int) -> list[Reader]:
             reader.start()
         try:
             for number in range(1, switches):
+                if any(reader.wrong for reader in readers):
+                    break
                 site.release(numbered(site, number))
                 site.plant_now(root)
         finally:
@@ -206,9 +208,9 @@ def read_through_switches(folder: Path, switches: int) -> list[Reader]:
 
 
 def test_under_load_no_switch_shows_a_mixed_release(tmp_path: Path) -> None:
-    readers = read_through_switches(tmp_path, 25)
+    readers = read_through_switches(tmp_path, 15)
     assert [reader.wrong for reader in readers] == [[], [], []]
-    assert len(set.union(*(reader.seen for reader in readers))) > 5
+    assert len(set.union(*(reader.seen for reader in readers))) > 3
 
 
 def test_the_readers_find_a_mixed_release_when_old_assets_are_not_kept(

@@ -200,13 +200,19 @@ def counting(calls: list[tuple[str, str]]) -> Callable[[str, str], None]:
     return lambda verb, name: calls.append((verb, name))
 
 
+def few(entries: dict[str, Entry]) -> dict[str, Entry]:
+    """Of every kind one, because each link is a call."""
+    kept = ("/", "/404.html", "/campaigns/b/", "/campaigns/e/", "/assets/site-1.css", "/assets/site-2.css")
+    return {path: entry for path, entry in entries.items() if path in kept}
+
+
 def test_killed_anywhere_one_whole_release_is_live_and_the_next_run_finishes(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     site = Site()
-    site.release(site.old())
+    site.release(few(site.old()))
     site.plant_now(tmp_path / "whole")
     before = tree(tmp_path / "whole")
-    site.release(site.new())
+    site.release(few(site.new()))
     calls: list[tuple[str, str]] = []
     site.plant_now(tmp_path / "whole", trees=Watched(WebTrees(tmp_path / "whole"), counting(calls)))
     after, copies = tree(tmp_path / "whole"), [name for verb, name in calls if verb == "keep"]
@@ -215,9 +221,9 @@ def test_killed_anywhere_one_whole_release_is_live_and_the_next_run_finishes(tmp
         root = tmp_path / str(call)
         root.mkdir()
         site = Site()
-        site.release(site.old())
+        site.release(few(site.old()))
         site.plant_now(root)
-        site.release(site.new())
+        site.release(few(site.new()))
         assert killed_before(call, site, root)
         assert tree(root) in (before, after), calls[call - 1]
         again: list[tuple[str, str]] = []
