@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 from app.storage.file import FileStore
@@ -29,8 +30,11 @@ class WebFolder:
         return f"the folder {self.root}"
 
     def lease(self) -> "FolderLease":
+        """Whoever has it is the only writer, so what killed ones left is removed."""
         with failures(self.root):
-            return FolderLease(self.root)
+            lease = FolderLease(self.root)
+        self.notes.sweep(timedelta(0))
+        return lease
 
     def is_empty(self) -> bool:
         with failures(self.root):

@@ -230,11 +230,17 @@ def test_failures_name_the_setting_of_the_mirror(ceph: Ceph, tmp_path: Path) -> 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     place = WebFolder(tmp_path)
     (tmp_path / "a").write_text("a file")
-    with pytest.raises(
-        StoreUnavailable, match=r"The folder .* cannot be used: (File exists|Not a directory)"
-    ):
+    with pytest.raises(StoreUnavailable, match=r"cannot be used: (File exists|Not a directory)"):
         place.put(file("a/index.html"))
     (tmp_path / "b").mkdir()
     with pytest.raises(StoreUnavailable, match="Is a directory"):
         place.put(file("b"))
+    assert list((tmp_path / ".incoming").iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    place = WebFolder(tmp_path)
+    place.put(file("index.html"))
+    (tmp_path / ".incoming" / "1-left").write_text("half a page")
+    place.lease().release()
     assert list((tmp_path / ".incoming").iterdir()) == []

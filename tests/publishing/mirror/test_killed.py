@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from app.publishing.mirror import plan as plans
+from app.publishing.mirror import run as runs
 from app.storage.web import WebPlace
 from app.storage.web_folder import WebFolder
 from tests.publishing.mirror.world import Site, Watched, broken_links, files, reader
@@ -126,6 +128,34 @@ def test_killed_and_then_a_newer_release_is_live(tmp_path: Path) -> None:
             "assets/site-1.css",
             "media/1-a.webp",
         }
+
+
+def test_many_uploads_at_a_time_keep_to_the_groups(tmp_path: Path) -> None:
+    calls: list[tuple[str, str]] = []
+    site = prepared(tmp_path / "mirror")
+    site.mirror_now(watched(tmp_path / "mirror", reading(tmp_path / "mirror", calls)), concurrency=8)
+    assert len(puts(calls)) > 10
+
+
+def test_without_barriers_the_reader_finds_broken_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: the same files in one group."""
+
+    def in_one(*arguments: Any, **options: Any) -> plans.Plan:
+        plan = plans.make_plan(*arguments, **options)
+        names = sorted(name for step in plan.uploads for name in step.names)
+        return msgspec.structs.replace(plan, uploads=(plans.Step("everything", tuple(names)),))
+
+    site = prepared(tmp_path / "mirror")
+    monkeypatch.setattr(runs, "make_plan", in_one)
+    seen: list[Any] = []
+
+    def hook(_: str, __: str) -> None:
+        seen.extend(broken_links(reader(tmp_path / "mirror")))
+
+    site.mirror_now(watched(tmp_path / "mirror", hook))
+    assert seen
 
 
 @pytest.mark.parametrize("groups", [tuple(reversed(plans.GROUPS)), ("pages", *plans.GROUPS)])

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import cast
 
+import anyio
+import anyio.from_thread
 import msgspec
 import pytest
 
@@ -159,6 +161,22 @@ async def test_a_failing_place_is_told_of_and_the_next_run_goes_on(site: Site, t
     assert heard.notes == ["The mirror of release 1 was cut short. Looking at what is there."]
     puts = [name for verb, name in calls if verb == "put"]
     assert len(puts) == len(set(puts)) == len(site.old())
+
+
+async def test_a_run_that_is_stopped_says_how_far_it_came_and_lets_the_place_go(
+    site: Site, tmp_path: Path
+) -> None:
+    heard, scope = Heard(), anyio.CancelScope()
+
+    def hook(verb: str, name: str) -> None:
+        if (verb, name) == ("put", "index.html"):
+            anyio.from_thread.run_sync(scope.cancel)
+
+    with scope:
+        await site.mirror(cast("WebPlace", Watched(WebFolder(tmp_path), hook)), heard, concurrency=1)
+    assert scope.cancelled_caught
+    assert heard.notes[-1].startswith("Stopped. 9 of 10 files of release 1 are done (whole groups: assets, ")
+    assert (await site.mirror(WebFolder(tmp_path))).uploaded == 1
 
 
 async def test_a_second_mirror_is_refused_while_the_first_is_at_work(site: Site, tmp_path: Path) -> None:
