@@ -94,20 +94,27 @@ class WebTrees:
             self._building(tree).mkdir()
 
     def link(self, tree: str, name: str, blob: str) -> bool:
-        """Places a blob in the tree; False when there is no such blob."""
-        path = self._building(tree) / check_name(name, LONGEST)
+        """Places a blob in the tree; False when there is no such blob. A tree has as many as the site."""
+        path, target = f"{self._building(tree)}/{check_name(name, LONGEST)}", str(self._blob(blob))
         with failures(self.root):
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                path.hardlink_to(self._blob(blob))
-            except FileNotFoundError:
-                return False
-            except OSError as error:
-                if error.errno != errno.EMLINK:
-                    raise
-                self._renew(blob)
-                path.hardlink_to(self._blob(blob))
+                self._link(target, path, blob)
+            except FileNotFoundError:  # no such folder yet, or no such blob
+                os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - a third of the time
+                try:
+                    self._link(target, path, blob)
+                except FileNotFoundError:
+                    return False
             return True
+
+    def _link(self, target: str, path: str, blob: str) -> None:
+        try:
+            os.link(target, path)
+        except OSError as error:
+            if error.errno != errno.EMLINK:
+                raise
+            self._renew(blob)
+            os.link(target, path)
 
     def lead(self, tree: str, name: str, to: str) -> None:
         """A link from `name` to the empty folder `to`, both in the tree."""

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -237,14 +236,14 @@ def test_killed_anywhere_one_whole_release_is_live_and_the_next_run_finishes(tmp
 def test_a_file_system_that_counts_links_gets_a_second_blob(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trees, real = WebTrees(tmp_path), Path.hardlink_to
+    trees, real = WebTrees(tmp_path), os.link
 
-    def full(self: Path, target: Any) -> None:
-        if Path(target).stat().st_nlink >= 3:
+    def full(source: str, path: str) -> None:
+        if Path(source).stat().st_nlink >= 3:
             raise OSError(errno.EMLINK, "Too many links")
-        real(self, target)
+        real(source, path)
 
-    monkeypatch.setattr(Path, "hardlink_to", full)
+    monkeypatch.setattr(os, "link", full)
     trees.keep("ab" * 32, b"body")
     trees.begin("1-1")
     for number in range(7):
