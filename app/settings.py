@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
     purge_url: str | None = None
     """What is told to forget changed pages, with its secrets (`app.publishing.afterwards.urls`)."""
+    mirror_url: str | None = None
+    """Where `releases mirror` copies the live release to; addresses as of `store_url`."""
     secret_key: str = INSECURE_SECRET
     """Signs cursors; at least 32 characters in production."""
     default_site: str | None = None
@@ -146,10 +148,11 @@ def _check_values(settings: Settings) -> None:
     for field in DATABASE_URLS:
         if (value := getattr(settings, field)) is not None:
             _hosts_and_options(PREFIX + field.upper(), value)
-    if settings.store_url is not None and not settings.store_url.startswith(STORES):
-        raise ConfigurationError(f"HUSTINGS_STORE_URL must start with {', '.join(STORES)}")
     if settings.purge_url is not None and not settings.purge_url.startswith(PURGES):
         raise ConfigurationError(f"HUSTINGS_PURGE_URL must start with {', '.join(PURGES)}")
+    for field in ("store_url", "mirror_url"):
+        if (url := getattr(settings, field)) is not None and not url.startswith(STORES):
+            raise ConfigurationError(f"{PREFIX}{field.upper()} must start with {', '.join(STORES)}")
 
 
 def _check_production(settings: Settings) -> None:

@@ -9,6 +9,7 @@ import rich_click as click
 
 from app.commands.context import actor, run
 from app.commands.groups import Group
+from app.commands.mirror import mirror
 from app.commands.progress import reporting
 from app.commands.sites import chosen_site, one_site, site_option, sites_of
 from app.publishing.activation import Activated
@@ -95,6 +96,9 @@ def rollback() -> None:
             return activated(slug, await roll_back(engine, site_id, report=report))
 
     click.echo(_on_one_site(flip))
+
+
+releases.add_command(mirror)
 
 
 @releases.command("gc")

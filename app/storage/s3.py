@@ -56,6 +56,10 @@ class S3Store:
         except Refused as refusal:
             raise ConfigurationError(self._calls.refused("list", "live/", refusal).detail) from refusal
 
+    def compares(self) -> bool:
+        """Whether the service holds to conditions; asked once, by writing a small object."""
+        return self._conditions.are_kept()
+
     def get(self, key: str) -> bytes:
         return self.get_with_etag(key)[0]
 

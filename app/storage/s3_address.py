@@ -23,6 +23,8 @@ class Address:
     is_secure: bool = True
     region: str | None = None
     """None: what the host says or, for hosts that are not Amazon's, `us-east-1`."""
+    setting: str = "HUSTINGS_STORE_URL"
+    """Where the address stands, for sentences."""
 
     def __str__(self) -> str:
         """For sentences: without the credentials."""

@@ -191,6 +191,15 @@ class Calls:
 
         return self._run("look at", key, look)
 
+    def headers(self, key: str) -> Headers:
+        """Of an object, with all that was written beside it."""
+
+        def look(client: _Client) -> Headers:
+            found: Headers = client.call("HEAD", self.address.bucket, key).headers
+            return found
+
+        return self._run("look at", key, look)
+
     def put(self, key: str, body: bytes, headers: Headers, query: Headers | None = None) -> Headers:
         """Returns the answer's headers, which hold an etag."""
 
@@ -245,7 +254,7 @@ class Calls:
         return StoreUnavailable(f"The object store at {self.address}, could not {verb} {key}: {reason}.")
 
     def refused(self, verb: str, key: str, refusal: Refused) -> StoreUnavailable:
-        return self.unavailable(verb, key, refusal_reason(refusal.status, refusal.code))
+        return self.unavailable(verb, key, refusal_reason(refusal.status, refusal.code, self.address.setting))
 
     def _run(self, verb: str, key: str, function: Callable[[_Client], T]) -> T:
         """Raises Refused, or StoreUnavailable when patience has run out."""
@@ -275,7 +284,7 @@ class Calls:
         if isinstance(error, SSLError):
             return "TLS failed. Check its certificate, and whether it speaks https at this port"
         if isinstance(error, _UNREACHED):
-            return f"it cannot be reached{often}. Check that it runs and that HUSTINGS_STORE_URL names it"
+            return f"it cannot be reached{often}. Check that it runs and that {self.address.setting} names it"
         if isinstance(error, ReadTimeoutError):
             return f"it was silent for {self.patience.read:g} seconds{often}. Look at its own log"
         return f"the connection broke off{often}. Check the network, and the service's own log"

@@ -29,6 +29,14 @@ class Conditions:
         self._style: Callable[[str], str] | None = None
         self._is_probed = False
 
+    def are_kept(self) -> bool:
+        """Raises StoreUnavailable when the service cannot be asked."""
+        with self._lock:
+            if not self._is_probed:
+                self._style = self._probe()
+                self._is_probed = True
+        return self._style is not None
+
     def where_nothing_is(self) -> Mapping[str, str]:
         """Headers. Raises StoreUnavailable when the service ignores conditions, or cannot be asked."""
         self._known_style()
@@ -39,11 +47,7 @@ class Conditions:
         return {"If-Match": self._known_style()(etag)}
 
     def _known_style(self) -> Callable[[str], str]:
-        with self._lock:
-            if not self._is_probed:
-                self._style = self._probe()
-                self._is_probed = True
-        if self._style is None:
+        if not self.are_kept() or self._style is None:
             raise StoreUnavailable(
                 f"The object store at {self._calls.address}, does not hold to If-None-Match and If-Match, so "
                 "two publishers could overwrite each other. Publish to a service that does (such as AWS, "

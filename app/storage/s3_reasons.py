@@ -1,18 +1,16 @@
 """What an S3 service's refusals mean, and what to do about them."""
 
-_CREDENTIALS = (
-    "it does not accept the credentials ({said}). Put a valid key and secret into HUSTINGS_STORE_URL"
-)
+_CREDENTIALS = "it does not accept the credentials ({said}). Put a valid key and secret into {setting}"
 _FULL = "it is full ({said}). Make room, or raise the quota"
-_REGION = "the bucket is in another region ({said}). Add ?region=NAME to HUSTINGS_STORE_URL"
+_REGION = "the bucket is in another region ({said}). Add ?region=NAME to {setting}"
 
 _REASONS = {
-    "NoSuchBucket": "the bucket does not exist. Make it, or correct HUSTINGS_STORE_URL",
+    "NoSuchBucket": "the bucket does not exist. Make it, or correct {setting}",
     "InvalidAccessKeyId": _CREDENTIALS,
     "SignatureDoesNotMatch": _CREDENTIALS,
     "InvalidToken": _CREDENTIALS,
-    "ExpiredToken": "the credentials have expired ({said}). Put new ones into HUSTINGS_STORE_URL",
-    "TokenRefreshRequired": "the credentials have expired ({said}). Put new ones into HUSTINGS_STORE_URL",
+    "ExpiredToken": "the credentials have expired ({said}). Put new ones into {setting}",
+    "TokenRefreshRequired": "the credentials have expired ({said}). Put new ones into {setting}",
     "QuotaExceeded": _FULL,
     "InsufficientStorage": _FULL,
     "XMinioStorageFull": _FULL,
@@ -29,8 +27,8 @@ _STATUSES = {
 }
 
 
-def refusal_reason(status: int, code: str) -> str:
+def refusal_reason(status: int, code: str, setting: str = "HUSTINGS_STORE_URL") -> str:
     """Without the closing full stop."""
     said = f"{status} {code}".strip()
     sentence = _REASONS.get(code) or _STATUSES.get(status) or "it answered {said}. Look at its own log"
-    return sentence.format(said=said)
+    return sentence.format(said=said, setting=setting)
