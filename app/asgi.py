@@ -18,8 +18,9 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Sen
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.campaigns.api import routes as campaign_routes
-from app.database.engine import Pool, make_engine, make_pool
+from app.database.engine import Pool, make_pool
 from app.database.listen import listening
+from app.database.orm import make_engine
 from app.errors import ConfigurationError
 from app.kit.clock import Clock, system_clock
 from app.kit.paging import Cursors

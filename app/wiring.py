@@ -6,16 +6,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from app.campaigns.listing import Rows
-from app.campaigns.pack import PACK as CAMPAIGNS
 from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
 from app.database.engine import Pool, make_pool
-from app.endorsements.pack import PACK as ENDORSEMENTS
 from app.endorsements.published import Endorsements
 from app.jobs.handlers import AnyHandler
 from app.kit.clock import Clock, system_clock
 from app.kit.resources import program_digest, resource
-from app.packs.parts import Part
-from app.pages.pack import PACK as PAGES
 from app.pages.published import Gone, Home, HomeInSitemap, MediaFiles, NotFound, Redirects, gone_page
 from app.publishing.afterwards.jobs import afterwards_handlers
 from app.publishing.chunk import Kinds, Workshop
@@ -26,7 +22,6 @@ from app.publishing.publish import CONNECTIONS, Engine
 from app.publishing.spread import Spread, spread_handler
 from app.publishing.templating import make_environment, template_digests
 from app.settings import Settings
-from app.sites.pack import PACK as SITE
 from app.sites.published import Robots, SharedAssets
 from app.sites.sitemap import Sitemap
 from app.storage.facade import AsyncStore
@@ -37,9 +32,6 @@ MOST_PROCESSES = 8
 """Of one machine that render; beyond it the database is what they wait for."""
 
 STYLES = ("frame.css", "content.css")
-
-PACKS: tuple[Part, ...] = (SITE, PAGES, CAMPAIGNS, ENDORSEMENTS)
-"""What content packs hold, in the order in which it is written."""
 
 
 def make_store(settings: Settings) -> ObjectStore:

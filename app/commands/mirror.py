@@ -18,7 +18,7 @@ from app.publishing.publish import Engine
 from app.publishing.report import Reporter
 from app.publishing.takedown import every_tombstone
 from app.settings import Settings
-from app.storage.urls import open_trees, open_web
+from app.storage.web_urls import open_trees, open_web
 from app.wiring import open_engine
 
 Layout = Literal["plain", "nginx"]

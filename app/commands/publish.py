@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import rich_click as click
 
-from app.commands.afterwards import follow_through
 from app.commands.context import actor, command_settings, database, notice
 from app.commands.groups import Command
 from app.commands.progress import reporting
@@ -65,6 +64,9 @@ def publish(
             _tell(published, options, as_json=as_json, is_list=site is None)
             new = {each.outcome.site: each.outcome.release for each in published if each.is_new}
             if wait and new:
+                # Only here: a publish alone needs no worker, which takes longer to load than most publishes.
+                from app.commands.afterwards import follow_through  # noqa: PLC0415
+
                 for line in await follow_through(settings, engine, handlers, sites, new):
                     click.echo(line, err=as_json)
 

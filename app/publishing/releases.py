@@ -8,8 +8,8 @@ from uuid import UUID
 import anyio
 import msgspec
 
-from app.database.base import new_id
 from app.database.engine import Connection, site_transaction
+from app.kit.ids import new_id
 from app.publishing.compress import compress_later
 from app.publishing.flips import follow_up
 from app.publishing.kinds import Content

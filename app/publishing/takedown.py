@@ -11,9 +11,9 @@ from uuid import UUID
 
 import msgspec
 
-from app.database.base import new_id
 from app.database.engine import Connection, site_transaction
 from app.errors import Conflict, NotFound, Unprocessable
+from app.kit.ids import new_id
 from app.publishing import releases
 from app.publishing.activation import Hands, release_without
 from app.publishing.base import Base, read_base

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from app.database.base import new_id
 from app.database.engine import Pool, make_pool, site_transaction
+from app.kit.ids import new_id
 from app.publishing.manifest import Entry, Manifest
 from app.publishing.pointer import read_pointer
 from app.publishing.publish import Engine, publish

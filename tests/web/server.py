@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from litestar.types import ASGIApp
 
 from app.asgi import create_app
-from app.database.engine import make_engine, make_pool
+from app.database.engine import make_pool
+from app.database.orm import make_engine
 from app.storage.memory import MemoryStore
 from tests.web.routes import ROUTES
 from tests.web.world import SETTINGS
