@@ -21,6 +21,7 @@ from app.publishing.base import DAMAGED, Base, read_base
 from app.publishing.build import Build
 from app.publishing.content import freeze
 from app.publishing.kinds import Content, SiteFacts
+from app.publishing.lease import Lease, lease
 from app.publishing.manifest import CorruptObject, Manifest, blob_key, diff, load_root
 from app.publishing.plan import Plan
 from app.publishing.pointer import Pointer, read_pointer
@@ -60,10 +61,11 @@ class Activated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hands(msgspec.Struct, frozen=True):
-    """Two of the connections that a publisher holds."""
+    """What a publisher holds."""
 
     control: Connection
     reading: Connection
+    lease: Lease
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ async def release_without(
     assert live.pointer is not None and source.root is not None  # noqa: S101, PT018 - it replaces something
     site_id = UUID(source.root.site_id)
     async with freeze(at.reading, site_id, engine.clock()) as content:
-        run = Run(engine, site_id, at.control, source)
+        run = Run(engine, site_id, at.control, source, at.lease)
         row = source.live.id if source.live else None
         run.ticket = await releases.begin_copy(
             at.control, site_id, live.pointer, source=row, actor=engine.actor
@@ -147,7 +149,7 @@ async def _bring_back(engine: Engine, site_id: UUID, number: int | None, report:
     started = time.monotonic()
     async with (
         connections(engine) as (leasing, control, reading),
-        releases.lease(leasing, site_id, report),
+        lease(leasing, site_id, report) as held,
     ):
         live = await _read_live(engine, site_id, control, report)
         if live.pointer is None:
@@ -161,10 +163,11 @@ async def _bring_back(engine: Engine, site_id: UUID, number: int | None, report:
         )
         if buried:
             release = await release_without(
-                engine, Hands(control, reading), live, source, buried, report=report
+                engine, Hands(control, reading, held), live, source, buried, report=report
             )
         else:
-            release = await _flip_back(Run(engine, site_id, control, source), live.pointer, past, report)
+            run = Run(engine, site_id, control, source, held)
+            release = await _flip_back(run, live.pointer, past, report)
     return Activated(
         release=release,
         content=past.content,

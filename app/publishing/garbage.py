@@ -16,8 +16,8 @@ import msgspec
 
 from app.database.engine import Pool, site_transaction
 from app.errors import Contended
-from app.publishing import releases
 from app.publishing.kept import LAST, Names, Tombstones, kept_roots, list_roots, names_in
+from app.publishing.lease import EXCLUDE, PAUSE, lease
 from app.publishing.manifest import blob_key, shard_key
 from app.publishing.pointer import PREFIX, decode_pointer
 from app.publishing.publish import Engine, connections
@@ -188,12 +188,12 @@ async def _alone(pool: Pool, patience: float) -> AsyncIterator[None]:
     deadline = anyio.current_time() + patience
     while True:
         async with pool.acquire() as connection, connection.transaction():
-            if await connection.fetchval(releases.EXCLUDE):
+            if await connection.fetchval(EXCLUDE):
                 yield
                 return
         if anyio.current_time() > deadline:
             raise Contended("There was always a publish running. Nothing more was deleted; try again later.")
-        await anyio.sleep(releases.PAUSE)
+        await anyio.sleep(PAUSE)
 
 
 async def _sites(pool: Pool) -> list[UUID]:
@@ -213,7 +213,7 @@ async def _prune(engine: Engine, site_id: UUID, kept: set[str], report: Reporter
     """Rows that every kept release has seen, while nobody publishes the site; and the horizon."""
     async with (
         connections(engine) as (leasing, connection, _),
-        releases.lease(leasing, site_id, report),
+        lease(leasing, site_id, report),
         site_transaction(connection, site_id),
     ):
         horizon = await connection.fetchrow(HORIZON, list(kept))

@@ -9,7 +9,6 @@ from functools import partial
 from uuid import UUID
 
 import anyio
-import asyncpg
 import jinja2
 import msgspec
 
@@ -21,6 +20,7 @@ from app.publishing.base import DAMAGED, Base, read_base, with_advice
 from app.publishing.build import Build, Built, Kinds
 from app.publishing.content import freeze
 from app.publishing.kinds import Content, LoadSite, SiteFacts
+from app.publishing.lease import LOST, Lease, lease
 from app.publishing.manifest import JSON_GZ, Change, Manifest, blob_key, root_key
 from app.publishing.plan import make_plan
 from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
@@ -32,7 +32,6 @@ from app.storage.store import StoreUnavailable
 
 CONNECTIONS = 3
 """Of the database, for one publish: its lease, its notes, its frozen view."""
-LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 FEW_REMOVALS = 20
 """So many pages may disappear without a word, and 5 % of a larger site."""
 
@@ -58,10 +57,11 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 class Run:
     """What one publish has come to so far."""
 
-    def __init__(self, engine: Engine, site_id: UUID, control: Connection, base: Base) -> None:
+    def __init__(self, engine: Engine, site_id: UUID, control: Connection, base: Base, held: Lease) -> None:
         self.engine = engine
         self.site_id = site_id
         self.control = control
+        self.lease = held
         self.base = base
         self.ticket: Ticket | None = None
         self.is_live = False
@@ -91,10 +91,10 @@ async def publish(
     try:
         async with (
             connections(engine) as (leasing, control, reading),
-            releases.lease(leasing, site_id, report),
+            lease(leasing, site_id, report) as held,
         ):
             base = await read_base(engine.store, control, site_id, report, full=full)
-            run = Run(engine, site_id, control, base)
+            run = Run(engine, site_id, control, base, held)
             async with freeze(reading, site_id, _present(engine, base)) as content:
                 await _publish(run, content, options, report)
     except LOST as error:
@@ -217,6 +217,7 @@ async def make_live(run: Run, ticket: Ticket, site: SiteFacts, built: Built, rep
 async def flip_to(run: Run, ticket: Ticket, pointer: Pointer, report: Reporter) -> None:
     """The flip, and what follows from it. What the database cannot be told now, the next publish tells it."""
     store = run.engine.store
+    await run.lease.check()
     try:
         await store.run(partial(flip, store.store, pointer))
     except StoreUnavailable:

@@ -1,29 +1,18 @@
-"""The rows of releases: numbers, states, what is live; and the lease under which one publisher works."""
+"""The rows of releases: numbers, states, what is live. All of it is written under the lease."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-import anyio
 import msgspec
 
 from app.database.base import new_id
 from app.database.engine import Connection, site_transaction
 from app.publishing.kinds import Content
 from app.publishing.pointer import Pointer
-from app.publishing.report import Reporter
 
 CHANNEL = "hustings_flip"
 """NOTIFY channel: the payload is the id of the site whose pointer moved."""
-
-PAUSE = 0.2
-"""Seconds between two tries to get the lease."""
-
-TAKE_LEASE = "SELECT pg_try_advisory_xact_lock(hashtextextended('publish ' || $1, 0))"
-# Whatever may name objects of the store holds this; `garbage` deletes only while nobody does.
-SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended('delete from the store', 0))"
-EXCLUDE = "SELECT pg_try_advisory_xact_lock(hashtextextended('delete from the store', 0))"
 
 TAKE = """
 INSERT INTO publications (site_id, last_number, last_generation) VALUES ($1, $2 + 1, $3 + 1)
@@ -126,24 +115,6 @@ class LiveRow(msgspec.Struct, frozen=True):
     recipe: str
     is_forgotten: bool = False
     """Changes that its snapshot had not seen are pruned from the log: only a full plan is sure."""
-
-
-@asynccontextmanager
-async def lease(connection: Connection, site_id: UUID, report: Reporter) -> AsyncIterator[None]:
-    """Only one publisher of a site at a time; the others wait here.
-
-    A lock of a transaction: it ends with the process or its connection, so that it can never be stale. Should
-    the connection be lost while the process lives on, the generation still fences its flip.
-    """
-    async with site_transaction(connection, site_id):
-        is_told = False
-        while not await connection.fetchval(TAKE_LEASE, str(site_id)):
-            if not is_told:
-                report.note("Another publish of this site is running; waiting for it.")
-                is_told = True
-            await anyio.sleep(PAUSE)
-        await connection.execute(SHARE)
-        yield
 
 
 async def follow_pointer(connection: Connection, site_id: UUID, pointer: Pointer) -> LiveRow | None:

@@ -14,10 +14,10 @@ import msgspec
 from app.database.base import new_id
 from app.database.engine import Connection, site_transaction
 from app.errors import Conflict, NotFound, Unprocessable
-from app.publishing import releases
 from app.publishing.activation import Hands, release_without
 from app.publishing.base import Base, read_base
 from app.publishing.kept import Tombstones, blobs_at, list_roots, names_in
+from app.publishing.lease import lease
 from app.publishing.manifest import NOT_FOUND_PATH, Encoding, Manifest, blob_key
 from app.publishing.publish import Engine, connections, read_tombstones
 from app.publishing.report import Reporter
@@ -44,7 +44,7 @@ async def takedown(engine: Engine, site_id: UUID, path: str, reason: str, *, rep
         raise Unprocessable("Give the reason: whoever asks later wants to know why the page is gone.")
     async with (
         connections(engine) as (leasing, control, reading),
-        releases.lease(leasing, site_id, report),
+        lease(leasing, site_id, report) as held,
     ):
         live = await read_base(engine.store, control, site_id, report, full=False)
         roots = await engine.store.run(partial(list_roots, engine.store.store))
@@ -54,7 +54,7 @@ async def takedown(engine: Engine, site_id: UUID, path: str, reason: str, *, rep
         if before is None:
             _refuse_unknown(live.manifest, path, versions)
             await _bury(control, site_id, path, reason.strip())
-        release = await _release(engine, Hands(control, reading), live, path, report)
+        release = await _release(engine, Hands(control, reading, held), live, path, report)
         deleted, shared = await _delete(engine, reading, versions)
     if before is not None and release is None and not deleted:
         raise Conflict(before)

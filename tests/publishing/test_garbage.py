@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from app.errors import Contended
-from app.publishing import releases
 from app.publishing.activation import activate
 from app.publishing.garbage import Collected, Rules, collect, find_garbage
 from app.publishing.kept import names_in
+from app.publishing.lease import lease
 from app.publishing.manifest import blob_key, shard_key
 from app.publishing.pointer import Pointer, flip, read_pointer
 from app.publishing.publish import publish
@@ -191,7 +191,7 @@ async def test_it_does_not_wait_for_ever(here: World) -> None:
     site = await site_with(here, 3)
     here.now += LATER
     before = keys(here)
-    async with here.pool.acquire() as leasing, releases.lease(leasing, site, Silent()):
+    async with here.pool.acquire() as leasing, lease(leasing, site, Silent()):
         with pytest.raises(Contended, match="always a publish running"):
             await gc(here, last=1, patience=0.01)
     assert keys(here) == before
