@@ -26,6 +26,9 @@ from app.storage.facade import AsyncStore
 from app.storage.store import ObjectStore
 from app.storage.urls import open_store
 
+COUNTED = frozenset({"endorsements", "stakeholders"})
+"""What visitors write: a refresh takes it live without an editor."""
+
 STYLES = ("frame.css", "content.css")
 
 PACKS: tuple[Part, ...] = (SITE, PAGES, CAMPAIGNS, ENDORSEMENTS)
@@ -51,6 +54,7 @@ def make_engine(pool: Pool, store: ObjectStore, *, clock: Clock = system_clock, 
         load_site=assets.load_site,
         clock=clock,
         actor=actor,
+        counted=COUNTED,
         program=program_digest(),
     )
 

@@ -17,6 +17,7 @@ from app.publishing.pointer import read_pointer
 from app.publishing.publish import Engine
 from app.publishing.publish import publish as publish_site
 from app.publishing.report import Outcome, Reporter
+from app.publishing.unasked import Trigger
 from app.settings import Settings
 from app.wiring import open_engine
 
@@ -25,6 +26,7 @@ class Options(msgspec.Struct, frozen=True):
     full: bool = False
     dry_run: bool = False
     yes: bool = False
+    trigger: Trigger = "editor"
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -38,10 +40,13 @@ class Published(msgspec.Struct, frozen=True):
 @click.option("--full", is_flag=True, help="Look at every page, not only at what changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Go on even if many pages disappear.")
+@click.option("--scheduled", is_flag=True, help="For cron: do nothing while a rollback waits for an editor.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (a list, of several sites).")
-def publish(site: str | None, full: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+def publish(  # noqa: PLR0917 - one for each option
+    site: str | None, full: bool, dry_run: bool, yes: bool, scheduled: bool, as_json: bool
+) -> None:
     """Publish what has changed: wholly live, or not at all."""
-    options = Options(full, dry_run, yes)
+    options = Options(full, dry_run, yes, "schedule" if scheduled else "editor")
 
     async def body(settings: Settings) -> list[Published]:
         async with open_engine(settings, actor=actor()) as engine:
@@ -110,6 +115,8 @@ def _unexpected(slug: str, error: Exception) -> str:
 
 def sentence(published: Published, *, dry_run: bool) -> str:
     outcome = published.outcome
+    if outcome.waits:
+        return f"{outcome.site}: nothing was published: {outcome.waits}."
     counts = f"{outcome.rendered} rendered, {outcome.removed} removed, {outcome.unchanged} unchanged"
     if dry_run:
         return f"{outcome.site}: would change: {counts}. Nothing was published."

@@ -1,13 +1,13 @@
 """`hustings releases`: what was live and when, and back to it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 import rich_click as click
 
-from app.commands.context import actor, run
+from app.commands.context import actor, notice, run
 from app.commands.groups import Group
 from app.commands.progress import reporting
 from app.commands.sites import chosen_site, one_site, site_option, sites_of
@@ -17,7 +17,9 @@ from app.publishing.activation import rollback as roll_back
 from app.publishing.garbage import Collected, collect
 from app.publishing.history import ReleaseDetail, ReleaseLine, list_releases, show_release
 from app.publishing.publish import Engine
+from app.publishing.reconcile import reconcile
 from app.settings import Settings
+from app.storage.store import StoreUnavailable
 from app.wiring import open_engine
 
 T = TypeVar("T")
@@ -40,6 +42,7 @@ def list_command(limit: int, as_json: bool) -> None:
     async def body(settings: Settings) -> dict[str, list[ReleaseLine]]:
         async with open_engine(settings, actor=actor()) as engine:
             sites = await sites_of(engine, slug)
+            await _settle(engine, sites.values())
             return {name: await list_releases(engine.pool, site_id, limit) for name, site_id in sites.items()}
 
     found = run(body)
@@ -59,6 +62,7 @@ def show(number: int, as_json: bool) -> None:
     """What release NUMBER changed, path by path."""
 
     async def find(engine: Engine, slug: str, site_id: UUID) -> tuple[str, ReleaseDetail]:
+        await _settle(engine, [site_id])
         return slug, await show_release(engine.pool, site_id, number)
 
     slug, detail = _on_one_site(find)
@@ -134,11 +138,20 @@ def line_of(slug: str, line: ReleaseLine) -> str:
     when = (line.live_at or line.started_at).strftime("%Y-%m-%d %H:%M:%S UTC")
     parts = [f"{slug}: {line.number:>4} {line.state:<11} {when}"]
     parts += [f"by {line.actor}"] if line.actor else []
+    parts += [f"by {line.trigger}"] if line.trigger != "editor" else []
     if line.counts:
         parts.append(f"{line.counts.get('rendered', 0)} rendered, {line.counts.get('removed', 0)} removed")
     parts += [f"shows release {line.content}"] if line.content is not None else []
     parts += [line.error] if line.error else []
     return "  ".join(parts)
+
+
+async def _settle(engine: Engine, sites: Collection[UUID]) -> None:
+    """What a killed publisher left is not what is; a store that is away does not keep the history back."""
+    try:
+        await reconcile(engine.pool, engine.store, sites)
+    except StoreUnavailable as error:
+        notice(f"What is live could not be looked up: {error.detail}")
 
 
 def _on_one_site(do: Callable[[Engine, str, UUID], Awaitable[T]]) -> T:

@@ -1,6 +1,7 @@
 """`hustings worker`: works on jobs. Start as many as you like, on any machine that reaches the database."""
 
 import asyncio
+from functools import partial
 
 import rich_click as click
 
@@ -12,7 +13,10 @@ from app.jobs.process import work_until_signalled
 from app.jobs.schedule import Scheduled
 from app.jobs.worker import Worker
 from app.logs import configure_logs
+from app.publishing import jobs as publishing
 from app.settings import Settings
+from app.storage.store import ObjectStore
+from app.wiring import make_engine, make_store
 
 
 @click.command("worker", cls=Command)
@@ -33,17 +37,18 @@ async def work(settings: Settings, url: str) -> None:
         url,
         direct_url=settings.database_direct_url,
         pooler=settings.database_pooler,
-        handlers=handlers(),
-        schedule=schedule(),
+        handlers=handlers(make_store(settings)),
+        schedule=schedule(settings),
+        at_start=(publishing.Reconcile(),),
     )
     await work_until_signalled(worker, lambda: notice("The worker listens for jobs."))
 
 
-def handlers() -> tuple[AnyHandler, ...]:
+def handlers(store: ObjectStore) -> tuple[AnyHandler, ...]:
     """Every job that is worked on."""
-    return (*housekeeping.HANDLERS,)
+    return (*housekeeping.HANDLERS, *publishing.handlers(partial(make_engine, store=store)))
 
 
-def schedule() -> tuple[Scheduled, ...]:
+def schedule(settings: Settings) -> tuple[Scheduled, ...]:
     """Every job that comes with the clock."""
-    return (*housekeeping.SCHEDULE,)
+    return (*housekeeping.SCHEDULE, *publishing.schedule(settings.refresh_minutes))

@@ -10,7 +10,7 @@ from app.database.engine import Pool, site_transaction
 from app.errors import NotFound
 
 COLUMNS = """
-SELECT r.number, r.state, r.generation, r.content_number AS content, b.number AS base, r.actor,
+SELECT r.number, r.state, r.generation, r.content_number AS content, b.number AS base, r.actor, r.trigger,
        r.started_at, r.live_at, r.ended_at, r.counts::text AS counts, r.error
   FROM releases r LEFT JOIN releases b ON b.site_id = r.site_id AND b.id = r.base_id
 """
@@ -34,6 +34,8 @@ class ReleaseLine(msgspec.Struct, frozen=True, kw_only=True):
     base: int | None
     """What its changes are changes to."""
     actor: str
+    trigger: str
+    """editor, schedule or refresh"""
     started_at: datetime
     live_at: datetime | None
     ended_at: datetime | None

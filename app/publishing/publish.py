@@ -27,6 +27,7 @@ from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
 from app.publishing.releases import Ticket
 from app.publishing.render import Recipe
 from app.publishing.report import Outcome, Reporter
+from app.publishing.unasked import Trigger, reason_to_wait
 from app.storage.facade import AsyncStore, Item
 from app.storage.store import StoreUnavailable
 
@@ -48,6 +49,8 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     actor: str = ""
     """Who asks; kept with each release that is made."""
+    counted: frozenset[str] = frozenset()
+    """Tables that visitors write: what a refresh may take live."""
     program: str = ""
     """A digest of the code that makes the pages."""
     gate: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
@@ -78,15 +81,18 @@ async def publish(
     full: bool = False,
     dry_run: bool = False,
     yes: bool = False,
+    trigger: Trigger = "editor",
 ) -> Outcome:
     """Publish what has changed since the live release.
+
+    One that no person asks for may have to wait, and then changes nothing: `Outcome.waits` says why.
 
     `full` looks at every page and at every object, and gives the same release. Raises PublishError,
     StoreUnavailable, Conflict for a large removal without `yes`, Superseded when a newer generation went
     live meanwhile: the live release is untouched then. Once the pointer is flipped nothing is raised; only
     when the store says nothing about a flip, and cannot be read after it, it is not known what is live.
     """
-    options = Options(full, dry_run, yes)
+    options = Options(full, dry_run, yes, trigger)
     run: Run | None = None
     try:
         async with (
@@ -110,6 +116,7 @@ class Options(msgspec.Struct, frozen=True):
     full: bool
     dry_run: bool
     yes: bool
+    trigger: Trigger
 
 
 @asynccontextmanager
@@ -131,9 +138,15 @@ def _present(engine: Engine, base: Base) -> datetime:
 
 async def _publish(run: Run, content: Content, options: Options, report: Reporter) -> None:
     started = time.monotonic()
+    live = run.base.live
+    if waits := await reason_to_wait(content, live, options.trigger, run.engine.counted):
+        site, nothing = await run.engine.load_site(content), Built()
+        outcome = _outcome(run, site, nothing, None, time.monotonic() - started)
+        run.outcome = msgspec.structs.replace(outcome, waits=waits)
+        return
     try:
         site, built = await _make(run, content, report, options)
-        number = None if options.dry_run else await _finish(run, content, site, built, report)
+        number = None if options.dry_run else await _finish(run, content, site, built, options, report)
     except BaseException as error:
         with anyio.CancelScope(shield=True):
             await give_up(run, error)
@@ -161,7 +174,13 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
     async def begin() -> None:
         if run.ticket is None and not options.dry_run:
             run.ticket = await releases.begin(
-                run.control, content, base.pointer, base.live, recipe=recipe_digest, actor=engine.actor
+                run.control,
+                content,
+                base.pointer,
+                base.live,
+                recipe=recipe_digest,
+                actor=engine.actor,
+                trigger=options.trigger,
             )
 
     if _root_differs(base, site):
@@ -185,13 +204,16 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
     return site, built
 
 
-async def _finish(run: Run, content: Content, site: SiteFacts, built: Built, report: Reporter) -> int | None:
+async def _finish(  # noqa: PLR0917 - the parts of one call
+    run: Run, content: Content, site: SiteFacts, built: Built, options: Options, report: Reporter
+) -> int | None:
     """The number of the release that is live at the end."""
     base, ticket = run.base, run.ticket
     if ticket is None:
         if base.pointer is not None:
             await releases.still_current(run.control, content, base.pointer, base.live, run.recipe)
-        await releases.end_pause(run.control, run.site_id)
+        if options.trigger == "editor":
+            await releases.end_pause(run.control, run.site_id)
         return base.pointer.number if base.pointer else None
     return await make_live(run, ticket, site, built, report)
 

@@ -23,8 +23,9 @@ RETURNING last_number, last_generation
 """
 BEGIN = """
 INSERT INTO releases
-  (id, site_id, number, generation, base_id, state, content_snapshot, database_id, frozen_at, recipe, actor)
-VALUES ($1, $2, $3, $4, $5, 'rendering', $6::text::pg_snapshot, $7, $8, $9, $10)
+  (id, site_id, number, generation, base_id, state, content_snapshot, database_id, frozen_at, recipe, actor,
+   trigger)
+VALUES ($1, $2, $3, $4, $5, 'rendering', $6::text::pg_snapshot, $7, $8, $9, $10, $11)
 """
 TAKE_GENERATION = """
 INSERT INTO publications (site_id, last_generation) VALUES ($1, $2 + 1)
@@ -149,6 +150,7 @@ async def begin(
     *,
     recipe: str,
     actor: str,
+    trigger: str,
 ) -> Ticket:
     """Take the next number and generation, above those of the pointer even if the database forgot them."""
     number, generation = (pointer.number, pointer.generation) if pointer else (0, 0)
@@ -168,6 +170,7 @@ async def begin(
             content.frozen_at,
             recipe,
             actor,
+            trigger,
         )
     return ticket
 

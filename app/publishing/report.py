@@ -32,7 +32,7 @@ class Silent:
         pass
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What `hustings publish --json` prints. Counts are of paths, pages and assets alike."""
 
     site: str
@@ -46,3 +46,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     removed: int
     unchanged: int
     seconds: float
+    waits: str = ""
+    """Why a publish that nobody asked for did nothing; left out when it did what it could."""

@@ -18,7 +18,9 @@ def upgrade() -> None:
     )
     op.add_column("tombstones", sa.Column("actor", sa.Text(), server_default=sa.text("''"), nullable=False))
     op.add_column("tombstones", sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("tombstones", sa.Column("lifted_by", sa.Text(), server_default=sa.text("''"), nullable=False))
+    op.add_column(
+        "tombstones", sa.Column("lifted_by", sa.Text(), server_default=sa.text("''"), nullable=False)
+    )
     # A site has few tombstones: nobody waits for this index. It holds what the constraint held.
     op.execute(
         "-- squawk-ignore require-concurrent-index-creation\n"
