@@ -122,16 +122,18 @@ def collected(found: Collected, *, dry_run: bool) -> str:
 
 def activated(slug: str, done: Activated) -> str:
     """The sentence for a person."""
-    if not done.buried:
+    if done.release == done.content:
         before = f"release {done.replaced}" if done.replaced else "a pointer that could not be read"
         told = f"{slug}: release {done.release} is live again instead of {before}"
     else:
-        paths = f"{len(done.buried)} path{'' if len(done.buried) == 1 else 's'}"
-        told = (
-            f"{slug}: release {done.release} is live: the content of release {done.content} "
-            f"without {paths} taken down since"
-        )
+        told = f"{slug}: release {done.release} is live: the content of release {done.content}"
+        told += f" without {_counted(len(done.buried), 'path')} taken down since" if done.buried else ""
+        told += f", and {_counted(done.assets, 'asset')} for pages still open" if done.assets else ""
     return f"{told}, {done.seconds:.2f} s."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def line_of(slug: str, line: ReleaseLine) -> str:

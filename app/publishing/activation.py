@@ -1,14 +1,17 @@
 """Bringing back a release that was live before: a flip to its root, with a new generation.
 
-A release keeps its number, the flip has a generation of its own. Where paths of the release were taken down
-since, it does not come back as it is: a new release is made that shows its content without those paths (410),
-and that release goes live. The order of truth is that of a publish: the intent in the database, the pointer
-by compare-and-swap, then commit and NOTIFY; the next publisher settles what a crash leaves in between.
+A release keeps its number, the flip has a generation of its own. It does not come back as it is where paths
+were taken down since, or where the live release has assets that it lacks: then a new release is made that
+shows its content without those paths (410) and with those assets, which pages that are still open ask for.
+The order of truth is that of a publish: the intent in the database, the pointer by compare-and-swap, then
+commit and NOTIFY; the next publisher settles what a crash leaves in between.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import date
 from functools import partial
+from types import MappingProxyType
 from uuid import UUID
 
 import anyio
@@ -18,11 +21,20 @@ from app.database.engine import Connection, site_transaction
 from app.errors import Conflict, NotFound, PublishError
 from app.publishing import releases
 from app.publishing.base import DAMAGED, Base, read_base
-from app.publishing.build import Build
+from app.publishing.build import Build, retire
 from app.publishing.content import freeze
 from app.publishing.kinds import Content, SiteFacts
 from app.publishing.lease import Lease, lease
-from app.publishing.manifest import CorruptObject, Manifest, blob_key, diff, load_root
+from app.publishing.manifest import (
+    Change,
+    CorruptObject,
+    Entry,
+    Manifest,
+    blob_key,
+    diff,
+    is_retired,
+    load_root,
+)
 from app.publishing.plan import Plan
 from app.publishing.pointer import Pointer, read_pointer
 from app.publishing.publish import Engine, Run, connections, flip_to, give_up, make_live, read_tombstones
@@ -44,12 +56,13 @@ BEFORE = f"""{FIND}
 """
 
 
+NOTHING: Mapping[str, Change] = MappingProxyType({})
 UNREADABLE = 0
 """Stands for the number of what is live when the pointer is damaged."""
 
 
 class Activated(msgspec.Struct, frozen=True, kw_only=True):
-    """What is live now. `release` differs from `content` where paths were left out: `buried`."""
+    """What is live now. `release` differs from `content` where paths were left out or assets kept."""
 
     release: int
     content: int
@@ -57,7 +70,10 @@ class Activated(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
     """What was live; 0 when its pointer could not be read."""
     buried: tuple[str, ...]
+    """Paths that were taken down since."""
     seconds: float
+    assets: int = 0
+    """Assets of what was live, kept for pages that are still open."""
 
 
 class Hands(msgspec.Struct, frozen=True):
@@ -94,9 +110,19 @@ async def rollback(engine: Engine, site_id: UUID, *, report: Reporter) -> Activa
 
 
 async def release_without(
-    engine: Engine, at: Hands, live: Base, source: Base, paths: Collection[str], *, report: Reporter
+    engine: Engine,
+    at: Hands,
+    live: Base,
+    source: Base,
+    paths: Collection[str],
+    *,
+    report: Reporter,
+    assets: Mapping[str, Change] = NOTHING,
 ) -> int:
-    """The number of a new live release: the content of `source`, with 410 at the paths. Under the lease."""
+    """The number of a new live release: the content of `source`, with 410 at the paths. Under the lease.
+
+    `assets` are shown beside it.
+    """
     assert live.pointer is not None and source.root is not None  # noqa: S101, PT018 - it replaces something
     site_id = UUID(source.root.site_id)
     async with freeze(at.reading, site_id, engine.clock()) as content:
@@ -106,15 +132,20 @@ async def release_without(
             at.control, site_id, live.pointer, source=row, actor=engine.actor
         )
         try:
-            return await _make_without(run, run.ticket, content, paths, report)
+            return await _make_without(run, run.ticket, content, paths, assets, report)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
                 await give_up(run, error)
             raise
 
 
-async def _make_without(
-    run: Run, ticket: releases.Ticket, content: Content, paths: Collection[str], report: Reporter
+async def _make_without(  # noqa: PLR0917 - the parts of one call
+    run: Run,
+    ticket: releases.Ticket,
+    content: Content,
+    paths: Collection[str],
+    assets: Mapping[str, Change],
+    report: Reporter,
 ) -> int:
     engine = run.engine
     site = await engine.load_site(content)
@@ -131,6 +162,7 @@ async def _make_without(
     )
     nothing: dict[str, tuple[str, ...]] = {kind.name: () for kind in engine.kinds.all}
     built = await build.run(Plan(is_full=False, candidates=nothing, orphans=()))
+    built.changes.update(assets)
     return await make_live(run, ticket, _as_published(run.base, site), built, report)
 
 
@@ -158,13 +190,11 @@ async def _bring_back(engine: Engine, site_id: UUID, number: int | None, report:
         report.step(f"Looking at release {past.number}")
         source = await _read(engine, live.pointer, past, row)
         buried = sorted(path for path in tombstones if _is_there(source.manifest, path))
-        await engine.store.run(
-            partial(_check_whole, engine.store.store, live.manifest, source.manifest, set(buried))
-        )
-        if buried:
-            release = await release_without(
-                engine, Hands(control, reading, held), live, source, buried, report=report
-            )
+        compare = partial(_compare, engine.store.store, live.manifest, source.manifest, tombstones)
+        assets = await engine.store.run(partial(compare, engine.clock().date()))
+        if buried or assets:
+            hands = Hands(control, reading, held)
+            release = await release_without(engine, hands, live, source, buried, report=report, assets=assets)
         else:
             run = Run(engine, site_id, control, source, held)
             release = await _flip_back(run, live.pointer, past, report)
@@ -173,6 +203,7 @@ async def _bring_back(engine: Engine, site_id: UUID, number: int | None, report:
         content=past.content,
         replaced=live.pointer.number,
         buried=tuple(buried),
+        assets=len(assets),
         seconds=round(time.monotonic() - started, 3),
     )
 
@@ -239,7 +270,7 @@ async def _read(engine: Engine, pointer: Pointer, past: Past, row: LiveRow) -> B
         raise NotFound(
             f"Release {past.number} of {pointer.slug} cannot come back: `releases gc` has deleted it."
         ) from None
-    return Base(pointer, root, Manifest(root.shards, root.counts, read=get, fresh={}), row)
+    return Base(pointer, root, Manifest.of(root, get), row)
 
 
 def _is_there(manifest: Manifest, path: str) -> bool:
@@ -247,14 +278,42 @@ def _is_there(manifest: Manifest, path: str) -> bool:
     return entry is not None and entry.status != 410
 
 
-def _check_whole(store: ObjectStore, live: Manifest, past: Manifest, buried: set[str]) -> None:
-    """What differs from the live release has to be in the store, or visitors would meet holes."""
+def _compare(
+    store: ObjectStore, live: Manifest, past: Manifest, tombstones: set[str], today: date
+) -> dict[str, Change]:
+    """The assets of the live release that the past one lacks.
+
+    Raises PublishError unless all in which it differs is in the store, or visitors would meet holes.
+    """
+    assets: dict[str, Change] = {}
     try:
-        for path, (_, entry) in diff(live, past).items():
-            if entry is not None and entry.blob is not None and path not in buried:
-                store.stat(blob_key(entry.blob))
-    except (ObjectNotFound, CorruptObject) as error:
+        for path, (now, then) in _differences(live, past).items():
+            if path in tombstones:
+                continue
+            if then is not None and then.blob is not None:
+                store.stat(blob_key(then.blob))
+            if now is not None and (kept := kept_asset(now, then, today)) is not None:
+                assets[path] = kept
+    except DAMAGED as error:
         raise PublishError(f"The release is not whole any more: {error} The live one stays.") from None
+    return assets
+
+
+def _differences(live: Manifest, past: Manifest) -> dict[str, tuple[Change, Change]]:
+    """Going back is the way out of a live release with damaged parts: then it counts as empty."""
+    try:
+        return diff(live, past)
+    except DAMAGED:
+        return diff(Manifest.empty(), past)
+
+
+def kept_asset(now: Entry, then: Change, today: date) -> Change:
+    """What the release that comes back shows at the path of a live asset; None: what it has, or nothing."""
+    kept = retire(now, today)
+    if kept is None or (then is not None and not is_retired(then)):
+        return None
+    was = then.gone_on if then is not None else None
+    return kept if was is None or (kept.gone_on or "") > was else None
 
 
 async def _flip_back(run: Run, live: Pointer, past: Past, report: Reporter) -> int:

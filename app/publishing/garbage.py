@@ -18,7 +18,7 @@ from app.database.engine import Pool, site_transaction
 from app.errors import Contended
 from app.publishing.kept import LAST, Names, Tombstones, kept_roots, list_roots, names_in
 from app.publishing.lease import EXCLUDE, PAUSE, lease
-from app.publishing.manifest import blob_key, shard_key
+from app.publishing.manifest import GRACE, blob_key, shard_key
 from app.publishing.pointer import PREFIX, decode_pointer
 from app.publishing.publish import Engine, connections
 from app.publishing.report import Reporter
@@ -26,7 +26,6 @@ from app.publishing.takedown import CODINGS, every_tombstone
 from app.storage.facade import AsyncStore
 from app.storage.store import ObjectStore
 
-GRACE = timedelta(days=30)
 BATCH = 500
 """Objects deleted while publishers wait."""
 PATIENCE = 600

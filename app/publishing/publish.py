@@ -291,7 +291,9 @@ async def give_up(run: Run, error: BaseException) -> None:
 
 async def read_tombstones(connection: Connection) -> set[str]:
     """Of the site of the transaction that runs on the connection."""
-    return {row["path"] for row in await connection.fetch("SELECT path FROM tombstones")}
+    return {
+        row["path"] for row in await connection.fetch("SELECT path FROM tombstones WHERE lifted_at IS NULL")
+    }
 
 
 def _root_differs(base: Base, site: SiteFacts) -> bool:
