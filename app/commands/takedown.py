@@ -36,8 +36,8 @@ def takedown(path: str, reason: str | None, undo: bool) -> None:
 
 def lifted(slug: str, done: Lifted) -> str:
     return (
-        f"{slug}: {done.path}, taken down on {done.taken_down_at:%Y-%m-%d} ({done.reason}), may be shown again;"
-        f" `hustings publish --site {slug}` does it."
+        f"{slug}: {done.path} may be shown again, which `hustings publish --site {slug}` does. "
+        f"It was taken down on {done.taken_down_at:%Y-%m-%d}: {done.reason}"
     )
 
 

@@ -9,7 +9,6 @@ commit and NOTIFY; the next publisher settles what a crash leaves in between.
 
 import time
 from collections.abc import Collection, Mapping
-from datetime import date
 from functools import partial
 from types import MappingProxyType
 from uuid import UUID
@@ -18,21 +17,18 @@ import anyio
 import msgspec
 
 from app.database.engine import Connection, site_transaction
-from app.errors import Conflict, NotFound, PublishError
+from app.errors import Conflict, NotFound
 from app.publishing import releases
 from app.publishing.base import DAMAGED, Base, read_base
-from app.publishing.build import Build, retire
+from app.publishing.build import Build
+from app.publishing.comparison import Hidden, compare
 from app.publishing.content import freeze
 from app.publishing.kinds import Content, SiteFacts
 from app.publishing.lease import Lease, lease
 from app.publishing.manifest import (
     Change,
     CorruptObject,
-    Entry,
     Manifest,
-    blob_key,
-    diff,
-    is_retired,
     load_root,
 )
 from app.publishing.plan import Plan
@@ -41,7 +37,7 @@ from app.publishing.publish import Engine, Run, connections, flip_to, give_up, m
 from app.publishing.releases import LiveRow
 from app.publishing.render import Recipe
 from app.publishing.report import Reporter
-from app.storage.store import ObjectNotFound, ObjectStore
+from app.storage.store import ObjectNotFound
 
 FIND = """
 SELECT id, number, state, root_key, coalesce(content_number, number) AS content,
@@ -57,6 +53,7 @@ BEFORE = f"""{FIND}
 
 
 NOTHING: Mapping[str, Change] = MappingProxyType({})
+LIFTED = "SELECT path FROM tombstones WHERE lifted_at IS NOT NULL"
 UNREADABLE = 0
 """Stands for the number of what is live when the pointer is damaged."""
 
@@ -186,12 +183,13 @@ async def _bring_back(engine: Engine, site_id: UUID, number: int | None, report:
         live = await _read_live(engine, site_id, control, report)
         if live.pointer is None:
             raise NotFound("Nothing of this site was ever live. Publish it with `hustings publish`.")
-        past, row, tombstones = await _target(control, site_id, live.pointer, number)
+        past, row, hidden = await _target(control, site_id, live.pointer, number)
         report.step(f"Looking at release {past.number}")
         source = await _read(engine, live.pointer, past, row)
-        buried = sorted(path for path in tombstones if _is_there(source.manifest, path))
-        compare = partial(_compare, engine.store.store, live.manifest, source.manifest, tombstones)
-        assets = await engine.store.run(partial(compare, engine.clock().date()))
+        what = partial(compare, engine.store.store, live.manifest, source.manifest, hidden)
+        lacks = await engine.store.run(partial(what, engine.clock().date()))
+        buried = {path for path in hidden.now if _is_there(source.manifest, path)} | lacks.bytes_of
+        assets = lacks.assets
         if buried or assets:
             hands = Hands(control, reading, held)
             release = await release_without(engine, hands, live, source, buried, report=report, assets=assets)
@@ -202,7 +200,7 @@ async def _bring_back(engine: Engine, site_id: UUID, number: int | None, report:
         release=release,
         content=past.content,
         replaced=live.pointer.number,
-        buried=tuple(buried),
+        buried=tuple(sorted(buried)),
         assets=len(assets),
         seconds=round(time.monotonic() - started, 3),
     )
@@ -231,7 +229,7 @@ async def _read_live(engine: Engine, site_id: UUID, control: Connection, report:
 
 async def _target(
     control: Connection, site_id: UUID, pointer: Pointer, number: int | None
-) -> tuple[Past, LiveRow, set[str]]:
+) -> tuple[Past, LiveRow, Hidden]:
     """The release to bring back, its row for the planner, and what must not come back with it."""
     async with site_transaction(control, site_id):
         live = await control.fetchrow(BY_NUMBER, pointer.number)
@@ -245,7 +243,8 @@ async def _target(
         _refuse(past, shown, pointer)
         row = await control.fetchrow(releases.LIVE, past.number)
         assert row is not None  # noqa: S101 - it was found just now
-        return past, LiveRow(*row), await read_tombstones(control)
+        once = {lifted["path"] for lifted in await control.fetch(LIFTED)}
+        return past, LiveRow(*row), Hidden(await read_tombstones(control), once)
 
 
 def _unknown(slug: str, number: int | None) -> str:
@@ -276,44 +275,6 @@ async def _read(engine: Engine, pointer: Pointer, past: Past, row: LiveRow) -> B
 def _is_there(manifest: Manifest, path: str) -> bool:
     entry = manifest.get(path)
     return entry is not None and entry.status != 410
-
-
-def _compare(
-    store: ObjectStore, live: Manifest, past: Manifest, tombstones: set[str], today: date
-) -> dict[str, Change]:
-    """The assets of the live release that the past one lacks.
-
-    Raises PublishError unless all in which it differs is in the store, or visitors would meet holes.
-    """
-    assets: dict[str, Change] = {}
-    try:
-        for path, (now, then) in _differences(live, past).items():
-            if path in tombstones:
-                continue
-            if then is not None and then.blob is not None:
-                store.stat(blob_key(then.blob))
-            if now is not None and (kept := kept_asset(now, then, today)) is not None:
-                assets[path] = kept
-    except DAMAGED as error:
-        raise PublishError(f"The release is not whole any more: {error} The live one stays.") from None
-    return assets
-
-
-def _differences(live: Manifest, past: Manifest) -> dict[str, tuple[Change, Change]]:
-    """Going back is the way out of a live release with damaged parts: then it counts as empty."""
-    try:
-        return diff(live, past)
-    except DAMAGED:
-        return diff(Manifest.empty(), past)
-
-
-def kept_asset(now: Entry, then: Change, today: date) -> Change:
-    """What the release that comes back shows at the path of a live asset; None: what it has, or nothing."""
-    kept = retire(now, today)
-    if kept is None or (then is not None and not is_retired(then)):
-        return None
-    was = then.gone_on if then is not None else None
-    return kept if was is None or (kept.gone_on or "") > was else None
 
 
 async def _flip_back(run: Run, live: Pointer, past: Past, report: Reporter) -> int:

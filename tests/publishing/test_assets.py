@@ -78,7 +78,7 @@ async def test_after_a_rollback_pages_that_are_still_open_find_their_assets(here
 async def test_the_control_a_flip_to_the_old_root_alone_gives_404(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.publishing.activation.kept_asset", lambda *_: None)
+    monkeypatch.setattr("app.publishing.comparison.kept_asset", lambda *_: None)
     site, _, new = await two_looks(here)
     assert (await rollback(here.engine, site, report=Silent())).release == 1
     assert (await ask(await gateway(here), new)).status == 404
