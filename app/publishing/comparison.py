@@ -29,7 +29,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 def compare(store: ObjectStore, live: Manifest, past: Manifest, hidden: Hidden, today: date) -> Compared:
-    """Raises PublishError unless all in which the past one differs is in the store, or visitors meet holes."""
+    """Raises PublishError unless all in which the past one differs is in the store."""
     found = Compared({}, set())
     try:
         for path, (now, then) in _differences(live, past).items():

@@ -11,6 +11,7 @@ from uuid import UUID
 import anyio
 import jinja2
 import msgspec
+from anyio import to_thread
 
 from app.database.engine import Connection, Pool
 from app.errors import AppError, Conflict
@@ -24,6 +25,7 @@ from app.publishing.lease import LOST, Lease, lease
 from app.publishing.manifest import JSON_GZ, Change, Manifest, blob_key, root_key
 from app.publishing.plan import make_plan
 from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
+from app.publishing.redirects import refuse_circles
 from app.publishing.releases import Ticket
 from app.publishing.render import Recipe
 from app.publishing.report import Outcome, Reporter
@@ -198,6 +200,8 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
         report=report,
     )
     built = await build.run(plan)
+    redirects = plan.candidates[engine.kinds.redirects.name]
+    await to_thread.run_sync(partial(refuse_circles, base.manifest, built.changes, redirects))
     if not options.yes and not options.dry_run:
         _refuse_large_removal(base.manifest, built.removed)
     run.recipe = recipe_digest
