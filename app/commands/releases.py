@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.storage.store import StoreUnavailable
 from app.wiring import open_engine
 
+NUMBER = click.IntRange(1, 2**31 - 1)
 T = TypeVar("T")
 
 
@@ -33,7 +34,7 @@ def releases() -> None:
 
 @releases.command("list")
 @site_option
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many, at most.")
+@click.option("--limit", default=20, show_default=True, type=NUMBER, help="How many, at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print them as JSON, by site.")
 def list_command(limit: int, as_json: bool) -> None:
     """The newest releases of each site, or of the site chosen."""
@@ -56,7 +57,7 @@ def list_command(limit: int, as_json: bool) -> None:
 
 @releases.command("show")
 @site_option
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=NUMBER)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def show(number: int, as_json: bool) -> None:
     """What release NUMBER changed, path by path."""
@@ -76,7 +77,7 @@ def show(number: int, as_json: bool) -> None:
 
 @releases.command("activate")
 @site_option
-@click.argument("number", type=click.IntRange(1))
+@click.argument("number", type=NUMBER)
 def activate(number: int) -> None:
     """Make release NUMBER live again."""
 

@@ -48,6 +48,10 @@ def test_releases_are_listed_shown_and_brought_back(shell: Shell, tmp_path: Path
     assert "  changed  /\n" in shell("releases", "show", "2").stdout
     assert shell("releases", "show", "9").stderr.startswith("There is no release 9.")
 
+    for number in ("0", "x", "3000000000"):
+        assert shell("releases", "show", number).exit_code == 2
+        assert shell("releases", "activate", number).exit_code == 2
+
     back = shell("releases", "rollback")
     assert back.stdout.startswith("demo: release 1 is live again instead of release 2, ")
     forth = shell("releases", "activate", "2")
@@ -83,6 +87,10 @@ def test_what_was_left_out_is_said() -> None:
     done = Activated(release=5, content=2, replaced=4, buried=("/a/",), seconds=0.1)
     assert activated("demo", done) == (
         "demo: release 5 is live: the content of release 2 without 1 path taken down since, 0.10 s."
+    )
+    dressed = Activated(release=5, content=2, replaced=4, buried=(), seconds=0.1, assets=3)
+    assert activated("demo", dressed) == (
+        "demo: release 5 is live: the content of release 2, and 3 assets for pages still open, 0.10 s."
     )
     repaired = Activated(release=2, content=2, replaced=0, buried=(), seconds=0.1)
     assert "instead of a pointer that could not be read" in activated("demo", repaired)
