@@ -152,7 +152,9 @@ def line_of(slug: str, line: ReleaseLine) -> str:
 async def _settle(engine: Engine, sites: Collection[UUID]) -> None:
     """What a killed publisher left is not what is; a store that is away does not keep the history back."""
     try:
-        await reconcile(engine.pool, engine.store, sites)
+        for settled in await reconcile(engine.pool, engine.store, sites):
+            if settled.trouble:
+                notice(f"{settled.site}: {settled.trouble}")
     except StoreUnavailable as error:
         notice(f"What is live could not be looked up: {error.detail}")
 

@@ -249,7 +249,10 @@ async def _target(
 
 def _unknown(slug: str, number: int | None) -> str:
     if number is None:
-        return f"There is no earlier release of {slug} to go back to. `hustings releases list` shows all, and `activate` brings any of them back."
+        return (
+            f"There is no earlier release of {slug} to go back to. `hustings releases list` shows all, and "
+            "`hustings releases activate N` brings any of them back."
+        )
     return f"There is no release {number} of {slug}. See `hustings releases list`."
 
 

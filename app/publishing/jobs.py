@@ -6,6 +6,7 @@ from functools import cache
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from app.database.engine import Pool
@@ -46,7 +47,9 @@ def handlers(engine_over: Callable[[Pool], Engine]) -> tuple[AnyHandler, ...]:
     engine_of = cache(engine_over)
 
     async def settle(context: JobContext, _: Reconcile) -> None:
-        await reconcile(context.pool, engine_of(context.pool).store)
+        for settled in await reconcile(context.pool, engine_of(context.pool).store):
+            tell = log.warning if settled.trouble else log.info
+            tell("releases_settled", **msgspec.structs.asdict(settled))
 
     async def refresh(context: JobContext, job: Refresh) -> None:
         outcome = await publish(engine_of(context.pool), job.site_id, report=Silent(), trigger="refresh")

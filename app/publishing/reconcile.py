@@ -8,8 +8,6 @@ from functools import partial
 from uuid import UUID
 
 import msgspec
-import structlog
-
 from app.database.engine import Connection, Pool
 from app.publishing.lease import lease_if_free
 from app.publishing.manifest import CorruptObject
@@ -27,23 +25,23 @@ SELECT r.number FROM releases r LEFT JOIN publications p ON p.site_id = r.site_i
  WHERE r.number = $1 AND coalesce(p.live_generation, 0) < $2
 """
 
-log = structlog.get_logger(__name__)
-
 
 class Settled(msgspec.Struct, frozen=True):
-    """What was put right on one site."""
+    """What was put right on one site, or could not be."""
 
     site: str
     numbers: tuple[int, ...]
     """Releases that nobody worked on any more: they have failed, or are live."""
     live: int | None
     """The release that is live although the database did not know."""
+    trouble: str = ""
+    """Why nothing was done: the pointer cannot be read."""
 
 
 async def reconcile(pool: Pool, store: AsyncStore, sites: Collection[UUID] | None = None) -> list[Settled]:
     """Settle every site, or those of `sites`, but for sites on which somebody is at work.
 
-    A pointer that cannot be read is logged and left alone too. Raises StoreUnavailable.
+    Raises StoreUnavailable.
     """
     settled = []
     for site in await pool.fetch(SITES):
@@ -52,10 +50,8 @@ async def reconcile(pool: Pool, store: AsyncStore, sites: Collection[UUID] | Non
         try:
             found = await _reconcile_site(pool, store, site["id"], site["slug"])
         except CorruptObject as error:
-            log.warning("pointer_unreadable", site=site["slug"], reason=str(error))
-            continue
+            found = Settled(site["slug"], (), None, error.detail)
         if found is not None:
-            log.info("releases_settled", **msgspec.structs.asdict(found))
             settled.append(found)
     return settled
 

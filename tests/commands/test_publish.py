@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -35,6 +36,11 @@ class Shell:
 
     def __call__(self, *words: str) -> Result:
         return CliRunner().invoke(main, list(words), env=self._variables)
+
+    def environment(self) -> dict[str, str]:
+        """For a process of its own."""
+        rest = {name: value for name, value in os.environ.items() if not name.startswith("HUSTINGS_")}
+        return rest | self._variables | {"HUSTINGS_STORE_URL": (self.data / "build").as_uri()}
 
     def settings(self) -> Settings:
         return Settings(
