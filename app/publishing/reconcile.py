@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 import msgspec
+
 from app.database.engine import Connection, Pool
 from app.publishing.lease import lease_if_free
 from app.publishing.manifest import CorruptObject
