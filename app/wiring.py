@@ -30,6 +30,8 @@ from app.storage.urls import open_store
 
 MOST_PROCESSES = 8
 """Of one machine that render; beyond it the database is what they wait for."""
+COUNTED = frozenset({"endorsements", "stakeholders"})
+"""What visitors write: a refresh takes it live without an editor."""
 
 STYLES = ("frame.css", "content.css")
 
@@ -39,15 +41,14 @@ def make_store(settings: Settings) -> ObjectStore:
     return open_store(settings.store_url, settings.data / "build")
 
 
-def afterwards(settings: Settings) -> tuple[AnyHandler, ...]:
+def afterwards(settings: Settings, store: AsyncStore) -> tuple[AnyHandler, ...]:
     """The jobs that follow each flip. Raises ConfigurationError."""
-    store = AsyncStore(make_store(settings))
     return (*afterwards_handlers(store, settings.purge_url), compress_handler(store))
 
 
-def rendering(settings: Settings) -> tuple[AnyHandler, ...]:
+def rendering(settings: Settings, workshop: Workshop) -> tuple[AnyHandler, ...]:
     """The job of helping with the builds of other machines."""
-    return (spread_handler(make_workshop(make_store(settings)), database_of(settings)),)
+    return (spread_handler(workshop, database_of(settings)),)
 
 
 def database_of(settings: Settings) -> Database:
@@ -83,7 +84,7 @@ def engine_of(
     elsewhere: Elsewhere | None = None,
 ) -> Engine:
     parts = {name: getattr(workshop, name) for name in Workshop.__struct_fields__}
-    return Engine(pool=pool, clock=clock, actor=actor, elsewhere=elsewhere, **parts)
+    return Engine(pool=pool, clock=clock, actor=actor, elsewhere=elsewhere, counted=COUNTED, **parts)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from app.publishing.pool import Renderers
 from app.publishing.publish import Engine
 from app.publishing.publish import publish as publish_site
 from app.publishing.report import Outcome, Reporter
+from app.publishing.unasked import Trigger
 from app.settings import Settings
 from app.wiring import afterwards, forked, open_engine
 
@@ -30,6 +31,7 @@ class Options(msgspec.Struct, frozen=True):
     full: bool = False
     dry_run: bool = False
     yes: bool = False
+    trigger: Trigger = "editor"
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -45,17 +47,26 @@ class Published(msgspec.Struct, frozen=True):
 @click.option("--full", is_flag=True, help="Look at every page, not only at what changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Go on even if many pages disappear.")
+@click.option("--scheduled", is_flag=True, help="For cron: do nothing while a rollback waits for an editor.")
 @click.option("--spread", is_flag=True, help="Let the workers of all machines help with many pages.")
 @click.option("--wait", is_flag=True, help="Wait for what follows: purges of caches, a sample of the pages.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (a list, of several sites).")
 def publish(
-    *, site: str | None, full: bool, dry_run: bool, yes: bool, spread: bool, wait: bool, as_json: bool
+    *,
+    site: str | None,
+    full: bool,
+    dry_run: bool,
+    yes: bool,
+    scheduled: bool,
+    spread: bool,
+    wait: bool,
+    as_json: bool,
 ) -> None:
     """Publish what has changed: wholly live, or not at all."""
-    options = Options(full, dry_run, yes)
+    options = Options(full, dry_run, yes, "schedule" if scheduled else "editor")
 
     async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> None:
-        handlers = afterwards(settings) if wait else ()
+        handlers = afterwards(settings, workshop.store) if wait else ()
         async with open_engine(
             settings, actor=actor(), workshop=workshop, elsewhere=renderers, spread=spread
         ) as engine:
@@ -146,6 +157,8 @@ def _unexpected(slug: str, error: Exception) -> str:
 
 def sentence(published: Published, *, dry_run: bool) -> str:
     outcome = published.outcome
+    if outcome.waits:
+        return f"{outcome.site}: nothing was published: {outcome.waits}."
     counts = f"{outcome.rendered} rendered, {outcome.removed} removed, {outcome.unchanged} unchanged"
     if dry_run:
         return f"{outcome.site}: would change: {counts}. Nothing was published."

@@ -11,7 +11,7 @@ from anyio import to_thread
 from app.publishing.chunk import Chunk, Kinds, Made, Maker, is_current, keep
 from app.publishing.elsewhere import Elsewhere, export
 from app.publishing.kinds import Content, PageKind
-from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest
+from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest, is_expired
 from app.publishing.plan import Plan, is_page
 from app.publishing.render import Output, Recipe, output
 from app.publishing.report import Reporter
@@ -181,8 +181,8 @@ def chunks(paths: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
 
 
 def retire(old: Entry, today: date) -> Change:
-    """An asset that no page needs any more stays, for pages that are still open somewhere; the rest goes."""
-    if old.cache != "immutable" or old.status != 200:
+    """An asset that no page needs any more stays for the grace; the rest goes."""
+    if old.cache != "immutable" or old.status != 200 or is_expired(old.gone_on, today):
         return None
     return msgspec.structs.replace(old, gone_on=old.gone_on or today.isoformat())
 

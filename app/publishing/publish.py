@@ -9,8 +9,8 @@ from functools import partial
 from uuid import UUID
 
 import anyio
-import asyncpg
 import msgspec
+from anyio import to_thread
 
 from app.database.engine import Connection, Pool
 from app.errors import AppError, Conflict
@@ -22,18 +22,20 @@ from app.publishing.chunk import LATER, Workshop
 from app.publishing.content import freeze
 from app.publishing.elsewhere import Elsewhere
 from app.publishing.kinds import Content, SiteFacts
+from app.publishing.lease import LOST, Lease, lease
 from app.publishing.manifest import JSON_GZ, Change, Manifest, blob_key, root_key
 from app.publishing.plan import make_plan
 from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
+from app.publishing.redirects import refuse_circles
 from app.publishing.releases import Ticket
 from app.publishing.render import Recipe
 from app.publishing.report import Outcome, Reporter
+from app.publishing.unasked import Trigger, reason_to_wait
 from app.storage.facade import Item
 from app.storage.store import StoreUnavailable
 
 CONNECTIONS = 3
 """Of the database, for one publish: its lease, its notes, its frozen view."""
-LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 FEW_REMOVALS = 20
 """So many pages may disappear without a word, and 5 % of a larger site."""
 
@@ -47,6 +49,8 @@ class Engine(Workshop, frozen=True, kw_only=True):
     """Who asks; kept with each release that is made."""
     elsewhere: Elsewhere | None = None
     """Who helps with large publishes; without, all is done in this process."""
+    counted: frozenset[str] = frozenset()
+    """Tables that visitors write: what a refresh may take live."""
     gate: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
     """Held while a publish takes its connections: two that each wait for the other's would wait for ever."""
 
@@ -54,10 +58,11 @@ class Engine(Workshop, frozen=True, kw_only=True):
 class Run:
     """What one publish has come to so far."""
 
-    def __init__(self, engine: Engine, site_id: UUID, control: Connection, base: Base) -> None:
+    def __init__(self, engine: Engine, site_id: UUID, control: Connection, base: Base, held: Lease) -> None:
         self.engine = engine
         self.site_id = site_id
         self.control = control
+        self.lease = held
         self.base = base
         self.ticket: Ticket | None = None
         self.is_live = False
@@ -75,23 +80,26 @@ async def publish(
     full: bool = False,
     dry_run: bool = False,
     yes: bool = False,
+    trigger: Trigger = "editor",
 ) -> Outcome:
     """Publish what has changed since the live release.
+
+    One that no person asks for may have to wait, and then changes nothing: `Outcome.waits` says why.
 
     `full` looks at every page and at every object, and gives the same release. Raises PublishError,
     StoreUnavailable, Conflict for a large removal without `yes`, Superseded when a newer generation went
     live meanwhile: the live release is untouched then. Once the pointer is flipped nothing is raised; only
     when the store says nothing about a flip, and cannot be read after it, it is not known what is live.
     """
-    options = Options(full, dry_run, yes)
+    options = Options(full, dry_run, yes, trigger)
     run: Run | None = None
     try:
         async with (
             connections(engine) as (leasing, control, reading),
-            releases.lease(leasing, site_id, report),
+            lease(leasing, site_id, report) as held,
         ):
             base = await read_base(engine.store, control, site_id, report, full=full)
-            run = Run(engine, site_id, control, base)
+            run = Run(engine, site_id, control, base, held)
             async with freeze(reading, site_id, _present(engine, base)) as content:
                 await _publish(run, content, options, report)
     except LOST as error:
@@ -107,6 +115,7 @@ class Options(msgspec.Struct, frozen=True):
     full: bool
     dry_run: bool
     yes: bool
+    trigger: Trigger
 
 
 @asynccontextmanager
@@ -128,9 +137,15 @@ def _present(engine: Engine, base: Base) -> datetime:
 
 async def _publish(run: Run, content: Content, options: Options, report: Reporter) -> None:
     started = time.monotonic()
+    live = run.base.live
+    if waits := await reason_to_wait(content, live, options.trigger, run.engine.counted):
+        site, nothing = await run.engine.load_site(content), Built()
+        outcome = _outcome(run, site, nothing, None, time.monotonic() - started)
+        run.outcome = msgspec.structs.replace(outcome, waits=waits)
+        return
     try:
         site, built = await _make(run, content, report, options)
-        number = None if options.dry_run else await _finish(run, content, site, built, report)
+        number = None if options.dry_run else await _finish(run, content, site, built, options, report)
     except BaseException as error:
         with anyio.CancelScope(shield=True):
             await give_up(run, error)
@@ -158,7 +173,13 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
     async def begin() -> None:
         if run.ticket is None and not options.dry_run:
             run.ticket = await releases.begin(
-                run.control, content, base.pointer, base.live, recipe=recipe_digest, actor=engine.actor
+                run.control,
+                content,
+                base.pointer,
+                base.live,
+                recipe=recipe_digest,
+                actor=engine.actor,
+                trigger=options.trigger,
             )
 
     if _root_differs(base, site):
@@ -177,19 +198,24 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
         elsewhere=engine.elsewhere,
     )
     built = await build.run(plan)
+    redirects = plan.candidates[engine.kinds.redirects.name]
+    await to_thread.run_sync(partial(refuse_circles, base.manifest, built.changes, redirects))
     if not options.yes and not options.dry_run:
         _refuse_large_removal(base.manifest, built.removed)
     run.recipe = recipe_digest
     return site, built
 
 
-async def _finish(run: Run, content: Content, site: SiteFacts, built: Built, report: Reporter) -> int | None:
+async def _finish(  # noqa: PLR0917 - the parts of one call
+    run: Run, content: Content, site: SiteFacts, built: Built, options: Options, report: Reporter
+) -> int | None:
     """The number of the release that is live at the end."""
     base, ticket = run.base, run.ticket
     if ticket is None:
         if base.pointer is not None:
             await releases.still_current(run.control, content, base.pointer, base.live, run.recipe)
-        await releases.end_pause(run.control, run.site_id)
+        if options.trigger == "editor":
+            await releases.end_pause(run.control, run.site_id)
         return base.pointer.number if base.pointer else None
     return await make_live(run, ticket, site, built, report)
 
@@ -215,6 +241,7 @@ async def make_live(run: Run, ticket: Ticket, site: SiteFacts, built: Built, rep
 async def flip_to(run: Run, ticket: Ticket, pointer: Pointer, report: Reporter) -> None:
     """The flip, and what follows from it. What the database cannot be told now, the next publish tells it."""
     store = run.engine.store
+    await run.lease.check()
     try:
         await store.run(partial(flip, store.store, pointer))
     except StoreUnavailable:
@@ -266,7 +293,9 @@ async def give_up(run: Run, error: BaseException) -> None:
 
 async def read_tombstones(connection: Connection) -> set[str]:
     """Of the site of the transaction that runs on the connection."""
-    return {row["path"] for row in await connection.fetch("SELECT path FROM tombstones")}
+    return {
+        row["path"] for row in await connection.fetch("SELECT path FROM tombstones WHERE lifted_at IS NULL")
+    }
 
 
 def _root_differs(base: Base, site: SiteFacts) -> bool:

@@ -33,7 +33,7 @@ class Silent:
         pass
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What `hustings publish --json` prints. Counts are of paths, pages and assets alike."""
 
     site: str
@@ -49,3 +49,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     live_at: datetime | None = None
     """Since when; None when nothing went live."""
     seconds: float
+    waits: str = ""
+    """Why a publish that nobody asked for did nothing; left out when it did what it could."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,11 @@ class Shell:
 
     def __call__(self, *words: str) -> Result:
         return CliRunner().invoke(main, list(words), env=self.variables)
+
+    def environment(self) -> dict[str, str]:
+        """For a process of its own."""
+        rest = {name: value for name, value in os.environ.items() if not name.startswith("HUSTINGS_")}
+        return rest | self.variables | {"HUSTINGS_STORE_URL": (self.data / "build").as_uri()}
 
     def settings(self) -> Settings:
         return Settings(

@@ -236,7 +236,7 @@ async def test_old_assets_stay_for_pages_that_are_still_open(here: World) -> Non
     [old] = [path for path in here.entries(site) if path.startswith("/assets/site-")]
     await here.run(site, """UPDATE sites SET theme = '{"primary": "#7a1f3d"}'""")
     await here.publish(site)
-    here.now += timedelta(days=90)
+    here.now += timedelta(days=29)
     await here.run(site, "UPDATE campaigns SET summary = 'Later'")
     await here.publish(site)
     assert here.entries(site)[old].gone_on == "2026-11-21"
