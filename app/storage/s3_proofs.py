@@ -32,7 +32,7 @@ class Proofs:
             self._told[key] = etag
 
     def check(self, keys: Iterable[str]) -> None:
-        """Raises StoreUnavailable when one is not there, or is not what was written here, and then deletes it."""
+        """Raises StoreUnavailable when one is not there, or is not what was written here: that is deleted."""
         for folder, group in groupby(sorted(set(keys)), key=_folder):
             wanted = list(group)
             found = dict(self._look(wanted) if len(wanted) <= FEW else self._list(folder, set(wanted)))

@@ -42,9 +42,7 @@ class Scene:
 
     async def last_release(self, site: UUID) -> tuple[str, str]:
         """State and error."""
-        [row] = await self.reader.run(
-            site, "SELECT state, error FROM releases ORDER BY number DESC LIMIT 1"
-        )
+        [row] = await self.reader.run(site, "SELECT state, error FROM releases ORDER BY number DESC LIMIT 1")
         return row["state"], row["error"]
 
 

@@ -41,10 +41,9 @@ class Disk:
 
     def resize(self, size: int) -> None:
         """Bytes in all."""
+        words = ["mount", "-o", f"remount,size={size}"]
         subprocess.run(
-            ["nsenter", "--mount", f"--target={self.process}"]
-            + ["mount", "-o", f"remount,size={size}", str(self.folder)],
-            check=True,
+            ["nsenter", "--mount", f"--target={self.process}", *words, str(self.folder)], check=True
         )
 
     def leave_free(self, size: int) -> None:

@@ -112,7 +112,9 @@ async def test_a_store_that_nobody_listens_for_is_told_before_anything_is_made(s
     site = await one_campaign(scene.reader)
     live = scene.reader.entries(site)
     await scene.edit(site, "Edited in trouble.")
-    with pytest.raises(StoreUnavailable, match=r"could not read live/\S+: it cannot be reached \(2 attempts\)"):
+    with pytest.raises(
+        StoreUnavailable, match=r"could not read live/\S+: it cannot be reached \(2 attempts\)"
+    ):
         await scene.publisher(port=1).publish(site)
     assert scene.reader.entries(site) == live
     assert (await scene.publisher().publish(site)).release == 2

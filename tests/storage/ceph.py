@@ -23,6 +23,7 @@ from minio import Minio
 
 from app.kit.process import die_with_parent
 from app.storage.s3_address import Address, parse_address
+from tests.ports import free_port
 
 KEY, SECRET = "AKHUSTINGS", "a+secret/with%signs"
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -145,7 +146,7 @@ def running_ceph() -> Iterator[Ceph]:
         raise RuntimeError(f"{', '.join(missing)} are missing. Run ./dev install test.")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ceph-")))
-        port, monitor_port = _free_port(), _free_port()
+        port, monitor_port = free_port(), free_port()
         cluster = str(uuid.uuid4())
         text = CONFIGURATION.format(folder=folder, cluster=cluster, port=port, monitor_port=monitor_port)
         (folder / "ceph.conf").write_text(text)
@@ -238,10 +239,3 @@ def _wait_for(port: int, gateway: subprocess.Popen[bytes], folder: Path) -> None
             time.sleep(0.1)
     log = (folder / "radosgw.out").read_text(errors="replace")[-800:]
     raise RuntimeError(f"radosgw does not answer: {log}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
