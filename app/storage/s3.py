@@ -91,7 +91,7 @@ class S3Store:
 
         The service answers when it has stored; what is not `durable` is looked at again by `sync`.
         """
-        check_key(key)
+        self._proofs.forget(check_key(key))
         condition: Headers = {}
         if if_match is not None:
             condition = self._conditions.over(if_match)

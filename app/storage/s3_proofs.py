@@ -31,6 +31,10 @@ class Proofs:
         if len(self._told) < MOST:
             self._told[key] = etag
 
+    def forget(self, key: str) -> None:
+        """Whoever writes next may be somebody else, and an etag need not be the same for the same bytes."""
+        self._told.pop(key, None)
+
     def check(self, keys: Iterable[str]) -> None:
         """Raises StoreUnavailable when one is not there, or is not what was written here: that is deleted."""
         for folder, group in groupby(sorted(set(keys)), key=_folder):

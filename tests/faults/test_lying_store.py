@@ -13,7 +13,7 @@ from app.storage import s3_proofs
 from app.storage.facade import AsyncStore
 from app.storage.s3 import S3Store
 from app.storage.s3_proofs import Proofs
-from app.storage.store import ObjectNotFound, StoreUnavailable
+from app.storage.store import ObjectNotFound, PreconditionFailed, StoreUnavailable
 from tests.conftest import Database
 from tests.faults.broken_store import Scene, broken_store, check_whole, is_write, one_campaign
 from tests.storage.ceph import Ceph
@@ -116,6 +116,17 @@ async def test_control_a_pointer_that_is_believed_tells_of_a_release_that_nobody
     lie(scene, "live", "lost")
     assert (await scene.publisher().publish(site)).release == 2
     assert "Edited under a lie." not in scene.reader.page(site, "/campaigns/clean-river/")
+
+
+async def test_what_somebody_else_wrote_since_is_no_lie(scene: Scene) -> None:
+    """Of what this store has not written last it knows no etag, and deletes nothing."""
+    store = S3Store(scene.ceph.address(scene.bucket))
+    store.put("blobs/a", b"1", content_type=TEXT)
+    scene.reader.store.put("blobs/a", b"2", content_type=TEXT)
+    with pytest.raises(PreconditionFailed):
+        store.put("blobs/a", b"1", content_type=TEXT, if_none_match=True)
+    store.sync(["blobs/a"])
+    assert store.get("blobs/a") == b"2"
 
 
 async def test_what_another_process_wrote_has_to_be_there_too(scene: Scene) -> None:
