@@ -37,7 +37,7 @@ class Refresh(SiteJob, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 async def ask_for_refresh(connection: Connection, site_id: UUID, *, delay: timedelta | None = None) -> int:
-    """Enqueue a refresh in the transaction of the connection; gives its id. While one waits, this is that one."""
+    """Enqueue a refresh in the connection's transaction; gives its id. While one waits, this is that one."""
     job = Refresh(site_id=site_id)
     return await enqueue(connection, job, delay=delay, dedupe_key=dedupe_key(job))
 
