@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from app.campaigns.hidden import HiddenCampaigns
 from app.campaigns.listing import Rows
 from app.campaigns.pack import PACK as CAMPAIGNS
 from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
@@ -16,6 +17,7 @@ from app.packs.parts import Part
 from app.pages.pack import PACK as PAGES
 from app.pages.published import Gone, Home, HomeInSitemap, MediaFiles, NotFound, Redirects, gone_page
 from app.publishing.build import Kinds
+from app.publishing.kinds import Naming
 from app.publishing.publish import CONNECTIONS, Engine
 from app.publishing.templating import make_environment, template_digests
 from app.settings import Settings
@@ -30,6 +32,22 @@ STYLES = ("frame.css", "content.css")
 
 PACKS: tuple[Part, ...] = (SITE, PAGES, CAMPAIGNS, ENDORSEMENTS)
 """What content packs hold, in the order in which it is written."""
+
+DYNAMIC = ("/api", "/desk", "/healthz", "/readyz", "/metrics")
+"""Beginnings of the paths that the server answers itself, and no release."""
+
+NAMINGS = (
+    Naming("sites", "site", "sites", "name"),
+    Naming("homepages", "home page of", "home pages", "organization_name"),
+    Naming("content_blocks", "block", "blocks", "name"),
+    Naming("campaigns", "campaign", "campaigns", "title"),
+    Naming("endorsements", "endorsement", "endorsements"),
+    Naming("stakeholders", "person or organization that endorsed", "people and organizations"),
+    Naming("pages", "page", "pages", "title"),
+    Naming("media", "picture", "pictures", "filename"),
+    Naming("redirects", "redirect from", "redirects", "from_path"),
+)
+"""How the rows are called that a dry run gives as reasons. Names of people are not for everybody."""
 
 
 def make_store(settings: Settings) -> ObjectStore:
@@ -73,6 +91,9 @@ def page_kinds(assets: SharedAssets) -> Kinds:
         redirects=Redirects(),
         gone=Gone(),
         gone_page=gone_page,
+        hidden=(HiddenCampaigns(),),
+        namings=NAMINGS,
+        elsewhere=DYNAMIC,
     )
 
 

@@ -119,7 +119,7 @@ async def _make_without(
     build = Build(
         content,
         engine.kinds,
-        Recipe(engine.environment, engine.digests, site.shell, engine.program),
+        Recipe(engine.environment, engine.digests, site, engine.program),
         base=run.base.manifest,
         tombstones=paths,
         store=engine.store,

@@ -9,10 +9,11 @@ import msgspec
 from anyio import to_thread
 
 from app.errors import PublishError
-from app.publishing.kinds import Content, InStore, Loaded, PageKind, Raw, Redirect
-from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest, blob_key, check_path
+from app.publishing.judge import Judge
+from app.publishing.kinds import Content, Hidden, InStore, Loaded, Naming, PageKind, Raw
+from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest, blob_key, check_path, is_same
 from app.publishing.plan import Plan, is_page
-from app.publishing.render import Output, Recipe, output, status_of
+from app.publishing.render import Output, Recipe, output
 from app.publishing.report import Reporter
 from app.storage.facade import AsyncStore
 from app.storage.store import ObjectNotFound, ObjectStore
@@ -34,6 +35,12 @@ class Kinds(msgspec.Struct, frozen=True, kw_only=True):
     gone: PageKind
     """Its template shows what answers 410."""
     gone_page: Callable[[date], msgspec.Struct]
+    hidden: tuple[Hidden, ...] = ()
+    """What each domain keeps from being seen; asked by the checks."""
+    namings: tuple[Naming, ...] = ()
+    """How the rows are called that a dry run gives as reasons."""
+    elsewhere: tuple[str, ...] = ()
+    """Beginnings of the paths of the same host that no release answers."""
 
     @property
     def all(self) -> tuple[PageKind, ...]:
@@ -50,7 +57,7 @@ class Built(msgspec.Struct, kw_only=True):
 
 
 class Build:
-    """One pass over the candidates of a plan. Without a store nothing is rendered: a dry run.
+    """One pass over the candidates of a plan. A dry run makes all and keeps nothing.
 
     With `verify` a page that has not changed is made again if its objects are lost or cut off in the store.
     """
@@ -63,10 +70,12 @@ class Build:
         *,
         base: Manifest,
         tombstones: Collection[str],
-        store: AsyncStore | None,
+        store: AsyncStore,
         verify: bool,
         begin: Callable[[], Awaitable[None]],
         report: Reporter,
+        judge: Judge | None = None,
+        dry_run: bool = False,
     ) -> None:
         self._content = content
         self._kinds = kinds
@@ -77,6 +86,8 @@ class Build:
         self._verify = verify
         self._begin = begin
         self._report = report
+        self._judge = judge
+        self._dry_run = dry_run
         self._present: set[str] = set()
         self._absent: set[str] = set()
         self.built = Built()
@@ -133,23 +144,16 @@ class Build:
         if not stale:
             return
         await self._begin()
-        if self._store is None:
-            self.built.changes.update(
-                {path: _planned(path, loaded[path], fingerprints[path]) for path in stale}
-            )
-            return
         fetched = {path: await self._fetch(path, loaded[path]) for path in stale}
         await self._keep([output(self._recipe, kind, p, fetched[p], fingerprints[p]) for p in stale])
 
     async def _lost(self, paths: Sequence[str]) -> list[str]:
         """Those of the current paths whose objects are not in the store as the manifest says."""
-        if self._store is None:
-            return []
         entries = [(path, self._base.get(path)) for path in paths]
         return await self._store.run(partial(_lost, self._store.store, entries))
 
     async def _fetch(self, path: str, loaded: Loaded) -> Loaded:
-        if not isinstance(loaded, InStore) or self._store is None:
+        if not isinstance(loaded, InStore):
             return loaded
         try:
             return Raw(await self._store.get(loaded.key), loaded.content_type)
@@ -159,12 +163,18 @@ class Build:
             ) from None
 
     async def _keep(self, outputs: Sequence[Output]) -> None:
-        assert self._store is not None  # noqa: S101 - a dry run renders nothing
-        written = await self._store.put_many(item for made in outputs for item in made.items)
         for made in outputs:
             self.built.changes[made.path] = made.entry
-            if made.entry.blob is not None and blob_key(made.entry.blob) in written:
-                self.built.uploaded += 1
+            if self._judge is not None:
+                self._judge.add(made.path, made.entry, made.facts)
+        if self._dry_run:
+            return
+        # The same bytes as in the base are in the store: only who verifies has reason to doubt it.
+        new = [made for made in outputs if self._verify or not is_same(self._base.get(made.path), made.entry)]
+        written = await self._store.put_many(item for made in new for item in made.items)
+        self.built.uploaded += sum(
+            made.entry.blob is not None and blob_key(made.entry.blob) in written for made in new
+        )
 
     async def _remove(self) -> None:
         """A page that is not there any more is gone (410), an asset stays a while, the rest is dropped."""
@@ -193,9 +203,6 @@ class Build:
             return
         await self._begin()
         entries = [_as_gone(output(self._recipe, kind, path, page, fingerprint), day) for path in stale]
-        if self._store is None:
-            self.built.changes.update({made.path: made.entry for made in entries})
-            return
         uploaded = self.built.uploaded
         await self._keep(entries)
         self.built.uploaded = uploaded
@@ -247,10 +254,3 @@ def _gone_on(old: Entry | None, content: Content) -> date:
 def _as_gone(made: Output, day: date) -> Output:
     entry = msgspec.structs.replace(made.entry, status=410, gone_on=day.isoformat())
     return Output(made.path, entry, made.items)
-
-
-def _planned(path: str, loaded: Loaded, fingerprint: str) -> Entry:
-    """Stands for a page that a dry run did not render."""
-    if isinstance(loaded, Redirect):
-        return Entry(status=301, location=loaded.location, fingerprint=fingerprint)
-    return Entry(status=status_of(path), blob="0" * 64, fingerprint=fingerprint)

@@ -6,7 +6,7 @@ import msgspec
 from anyio import to_thread
 
 from app.publishing.content import changes_since
-from app.publishing.kinds import Content, PageKind
+from app.publishing.kinds import Changes, Content, PageKind
 from app.publishing.manifest import Entry, Manifest
 from app.publishing.releases import LiveRow
 
@@ -20,6 +20,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     candidates: dict[str, tuple[str, ...]]
     orphans: tuple[str, ...]
     """Paths of the base that no kind claims any more; only a full plan finds them."""
+    changes: Changes | None = None
+    """What the candidates were found from; None for a full plan."""
 
     def __len__(self) -> int:
         return sum(len(paths) for paths in self.candidates.values())
@@ -41,7 +43,7 @@ async def make_plan(
     assert live.snapshot is not None and live.frozen_at is not None  # noqa: S101, PT018 - the same
     changes = await changes_since(content, live.snapshot, live.frozen_at)
     candidates = {kind.name: await kind.touched(content, changes) for kind in kinds}
-    return Plan(is_full=False, candidates=_sorted(candidates), orphans=())
+    return Plan(is_full=False, candidates=_sorted(candidates), orphans=(), changes=changes)
 
 
 def is_page(entry: Entry | None) -> bool:

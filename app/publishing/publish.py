@@ -12,6 +12,7 @@ import anyio
 import asyncpg
 import jinja2
 import msgspec
+from anyio import to_thread
 
 from app.database.engine import Connection, Pool
 from app.errors import AppError, Conflict
@@ -20,10 +21,12 @@ from app.publishing import releases
 from app.publishing.base import DAMAGED, Base, read_base, with_advice
 from app.publishing.build import Build, Built, Kinds
 from app.publishing.content import freeze
+from app.publishing.judge import Judge, refuse
 from app.publishing.kinds import Content, LoadSite, SiteFacts
 from app.publishing.manifest import JSON_GZ, Change, Manifest, blob_key, root_key
-from app.publishing.plan import make_plan
+from app.publishing.plan import is_page, make_plan
 from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
+from app.publishing.preview import Made, preview, told
 from app.publishing.releases import Ticket
 from app.publishing.render import Recipe
 from app.publishing.report import Outcome, Reporter
@@ -132,21 +135,25 @@ def _present(engine: Engine, base: Base) -> datetime:
 async def _publish(run: Run, content: Content, options: Options, report: Reporter) -> None:
     started = time.monotonic()
     try:
-        site, built = await _make(run, content, report, options)
-        number = None if options.dry_run else await _finish(run, content, site, built, report)
+        made = await _make(run, content, report, options)
+        number = None if options.dry_run else await _finish(run, content, made.site, made.built, report)
     except BaseException as error:
         with anyio.CancelScope(shield=True):
             await give_up(run, error)
         if isinstance(error, DAMAGED):
             raise with_advice(error) from None
         raise
-    run.outcome = _outcome(run, site, built, number, time.monotonic() - started)
+    run.outcome = _outcome(run, made, number, time.monotonic() - started)
+    if options.dry_run:
+        run.outcome = await preview(
+            content, run.engine.kinds, made, base=run.base, recipe=run.recipe, outcome=run.outcome
+        )
 
 
-async def _make(run: Run, content: Content, report: Reporter, options: Options) -> tuple[SiteFacts, Built]:
+async def _make(run: Run, content: Content, report: Reporter, options: Options) -> Made:
     engine, base = run.engine, run.base
     site = await engine.load_site(content)
-    recipe = Recipe(engine.environment, engine.digests, site.shell, engine.program)
+    recipe = Recipe(engine.environment, engine.digests, site, engine.program)
     recipe_digest = recipe.digest(engine.kinds.all)
     report.step("Checking what changed")
     plan = await make_plan(
@@ -167,22 +174,37 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
     if _root_differs(base, site):
         await begin()
     report.step("Rendering", len(plan))
+    tombstones = await read_tombstones(content.connection)
+    judge = Judge(
+        base.manifest,
+        plan,
+        base_url=site.base_url,
+        hidden=engine.kinds.hidden,
+        elsewhere=engine.kinds.elsewhere,
+        tombstones=tombstones,
+    )
     build = Build(
         content,
         engine.kinds,
         recipe,
         base=base.manifest,
-        tombstones=await read_tombstones(content.connection),
-        store=None if options.dry_run else engine.store,
+        tombstones=tombstones,
+        store=engine.store,
         verify=options.full,
         begin=begin,
         report=report,
+        judge=judge,
+        dry_run=options.dry_run,
     )
     built = await build.run(plan)
-    if not options.yes and not options.dry_run:
-        _refuse_large_removal(base.manifest, built.removed)
+    verdict = await judge.verdict(content, built.changes)
+    large = await to_thread.run_sync(_large_removal, base.manifest, built.removed)
+    if not options.dry_run:
+        if large and not options.yes:
+            raise Conflict(f"{large} Nothing went live; add --yes to go on.")
+        refuse(verdict.errors)
     run.recipe = recipe_digest
-    return site, built
+    return Made(site, built, plan, verdict, large)
 
 
 async def _finish(run: Run, content: Content, site: SiteFacts, built: Built, report: Reporter) -> int | None:
@@ -277,10 +299,12 @@ def _root_differs(base: Base, site: SiteFacts) -> bool:
     return root is None or (root.slug, root.hosts, root.base_url) != (site.slug, site.hosts, site.base_url)
 
 
-def _refuse_large_removal(base: Manifest, removed: int) -> None:
-    pages = base.counts.get("200", 0)
-    if removed > max(FEW_REMOVALS, pages * 5 // 100):
-        raise Conflict(f"This removes {removed} of {pages} pages. Nothing went live; add --yes to go on.")
+def _large_removal(base: Manifest, removed: int) -> str | None:
+    """The sentence about it. The pages of a site are counted only when there is reason to."""
+    if removed <= FEW_REMOVALS:
+        return None
+    pages = sum(is_page(entry) for _, entry in base.scan())
+    return f"This removes {removed} of {pages} pages." if removed * 100 > pages * 5 else None
 
 
 def _blob_keys(changes: dict[str, Change]) -> list[str]:
@@ -292,27 +316,35 @@ def _blob_keys(changes: dict[str, Change]) -> list[str]:
 
 
 def _page_changes(base: Manifest, changes: dict[str, Change]) -> dict[str, tuple[str, str | None]]:
-    told: dict[str, tuple[str, str | None]] = {}
-    for path, entry in changes.items():
-        was = base.get(path)
-        if entry is None or entry.status == 410:
-            told[path] = ("removed", None)
-        else:
-            told[path] = ("changed" if was and was.status == entry.status else "added", entry.blob)
-    return told
+    """What differs for visitors, as `release_pages` keeps it.
+
+    A release in which nothing does is made all the same: fingerprints are kept in the manifest alone, and
+    without it every later publish would make these pages again. It costs visitors nothing: no address is
+    purged, ETags are names of blobs, and gateways read again the few shards that changed.
+    """
+    return {
+        path: (change, None if change == "removed" or entry is None else entry.blob)
+        for path, (change, entry) in told(base, changes).items()
+    }
 
 
-def _outcome(run: Run, site: SiteFacts, built: Built, number: int | None, seconds: float) -> Outcome:
+def _outcome(run: Run, made: Made, number: int | None, seconds: float) -> Outcome:
+    built = made.built
     manifest = run.base.manifest.apply(built.changes)
     pages = manifest.counts.get("200", 0) + manifest.counts.get("404", 0)
     before = run.base.pointer.number if run.base.pointer else None
+    changed = [
+        entry for change, entry in told(run.base.manifest, built.changes).values() if change != "removed"
+    ]
     return Outcome(
-        site=site.slug,
+        site=made.site.slug,
         release=number if number is not None else before,
         pages=pages,
         rendered=built.rendered,
         uploaded=built.uploaded,
         removed=built.removed,
-        unchanged=max(pages - built.rendered, 0),
+        changed=len(changed),
+        unchanged=pages - sum(entry is not None and entry.status in (200, 404) for entry in changed),
         seconds=round(seconds, 3),
+        warnings=made.verdict.warnings,
     )
