@@ -1,4 +1,4 @@
-"""Which paths of campaigns must not show: asked with a query that shares no fault with the publishing ones."""
+"""Which paths of campaigns must not show: by a query of its own, that shares no fault with the pages."""
 
 import re
 from collections.abc import Collection, Mapping

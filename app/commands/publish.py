@@ -1,5 +1,6 @@
 """`hustings publish`: what changed goes live, as one release of each site."""
 
+import sys
 from functools import partial
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import rich_click as click
 
 from app.commands.context import actor, notice, run
 from app.commands.groups import Command
+from app.commands.preview import preview_lines, stops, warning_lines
 from app.commands.progress import reporting
 from app.commands.sites import sites_of
 from app.database.failures import from_database, from_driver
@@ -16,7 +18,7 @@ from app.publishing.manifest import CorruptObject
 from app.publishing.pointer import read_pointer
 from app.publishing.publish import Engine
 from app.publishing.publish import publish as publish_site
-from app.publishing.report import Outcome, Reporter
+from app.publishing.report import Outcome, Preview, Reporter
 from app.settings import Settings
 from app.wiring import open_engine
 
@@ -39,7 +41,8 @@ class Published(msgspec.Struct, frozen=True):
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Go on even if many pages disappear.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (a list, of several sites).")
-def publish(site: str | None, full: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+@click.option("--all", "show_all", is_flag=True, help="With --dry-run: every path, however many there are.")
+def publish(*, site: str | None, full: bool, dry_run: bool, yes: bool, as_json: bool, show_all: bool) -> None:
     """Publish what has changed: wholly live, or not at all."""
     options = Options(full, dry_run, yes)
 
@@ -54,7 +57,10 @@ def publish(site: str | None, full: bool, dry_run: bool, yes: bool, as_json: boo
         click.echo(msgspec.json.encode(found).decode())
     else:
         for each in published:
-            click.echo(sentence(each, dry_run=dry_run))
+            for line in lines_of(each, show_all=show_all, yes=yes):
+                click.echo(line)
+    if any(not will_publish(each.outcome, yes=yes) for each in published):
+        sys.exit(1)
 
 
 async def publish_sites(engine: Engine, sites: dict[str, UUID], options: Options) -> list[Published]:
@@ -108,16 +114,26 @@ def _unexpected(slug: str, error: Exception) -> str:
     return f"stopped by a fault ({type(error).__name__}); `hustings publish --site {slug}` shows where."
 
 
-def sentence(published: Published, *, dry_run: bool) -> str:
+def will_publish(outcome: Outcome, *, yes: bool) -> bool:
+    """What a dry run says of the publish; what was published was."""
+    return not isinstance(outcome, Preview) or not stops(outcome, yes=yes)
+
+
+def lines_of(published: Published, *, show_all: bool, yes: bool = False) -> list[str]:
     outcome = published.outcome
-    counts = f"{outcome.rendered} rendered, {outcome.removed} removed, {outcome.unchanged} unchanged"
-    if dry_run:
-        return f"{outcome.site}: would change: {counts}. Nothing was published."
+    if isinstance(outcome, Preview):
+        return preview_lines(outcome, yes=yes, show_all=show_all)
+    return [sentence(published), *warning_lines(outcome, show_all=show_all)]
+
+
+def sentence(published: Published) -> str:
+    outcome = published.outcome
     if not published.is_new:
         return (
             f"{outcome.site}: nothing changed; release {outcome.release} stays live ({outcome.pages} paths)."
         )
     return (
-        f"{outcome.site}: release {outcome.release} is live: {counts}, "
-        f"{outcome.uploaded} uploaded, {outcome.seconds:.2f} s."
+        f"{outcome.site}: release {outcome.release} is live: {outcome.rendered} rendered, "
+        f"{outcome.removed} removed, {outcome.unchanged} unchanged, {outcome.uploaded} uploaded, "
+        f"{outcome.seconds:.2f} s."
     )

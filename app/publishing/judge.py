@@ -24,6 +24,8 @@ JUMP = 4
 """A page that grows or shrinks by this factor is worth a look, if it is by more than SMALL bytes."""
 SMALL = 4_000
 
+ONCE_THERE = "SELECT DISTINCT path FROM release_pages WHERE path = ANY($1::text[]) AND blob IS NOT NULL"
+
 
 class Verdict(msgspec.Struct, frozen=True):
     errors: tuple[str, ...]
@@ -35,12 +37,21 @@ class _Linked(msgspec.Struct, gc=False):
     """What is known of one path that pages made anew link to."""
 
     page: str
-    """The first of them, in the order of the paths."""
+    """The first of them, in the order of the paths; the 404 page only if there is no other."""
     others: int
     is_new: bool
     """A page did not link to it in the base: it has to be looked for."""
     shown_by: str | None
     """The first page that links to it from a row, and not in the words of an editor."""
+
+
+class _DeadEnd(msgspec.Struct, frozen=True):
+    """A link, on one page or several, to what is gone or never was."""
+
+    page: str
+    others: int
+    target: str
+    entry: Entry | None
 
 
 class Judge:
@@ -98,22 +109,26 @@ class Judge:
             if found is None:
                 self._linked[target] = _Linked(path, 0, is_new, None)
                 continue
-            found.page, found.others = min(path, found.page), found.others + 1
+            found.page, found.others = _example(path, found.page), found.others + 1
             found.is_new = found.is_new or is_new
 
     def _show(self, path: str, target: str) -> None:
         """What a feed names is looked for where a full plan reads the whole manifest anyway."""
         found = self._linked.setdefault(target, _Linked(path, 0, self._plan.is_full, None))
-        found.shown_by = min(path, found.shown_by or path)
+        found.shown_by = _example(path, found.shown_by or path)
 
     async def verdict(self, content: Content, changes: Mapping[str, Change]) -> Verdict:
         """When everything is made: `changes` is all in which the new manifest differs from the base."""
-        errors, warnings = list(self._errors), list(self._warnings)
         withheld = await self._withheld(content, changes)
-        looked_at = await to_thread.run_sync(lambda: list(self._faults(changes, withheld)))
-        looked_at += await to_thread.run_sync(lambda: list(self._left_behind(changes)))
-        for path, sentence, is_error in looked_at:
-            (errors if is_error else warnings).append((path, sentence))
+        ends = await to_thread.run_sync(
+            lambda: [*self._dead_ends(changes, withheld), *self._left_behind(changes)]
+        )
+        once = await _once_there(content, [end.target for end in ends if end.entry is None])
+        errors = [*self._errors, *self._seen(changes, withheld)]
+        warnings = list(self._warnings)
+        for end in ends:
+            is_error = end.entry is None and not self._is_forgiven(end, once, changes)
+            (errors if is_error else warnings).append((end.page, self._sentence(end, once, changes)))
         return Verdict(_told(errors), _told(warnings))
 
     async def _withheld(self, content: Content, changes: Mapping[str, Change]) -> dict[str, str]:
@@ -127,24 +142,27 @@ class Judge:
             found |= await hidden.among(content, asked.union(rows))
         return found
 
-    def _faults(
-        self, changes: Mapping[str, Change], withheld: Mapping[str, str]
-    ) -> Iterator[tuple[str, str, bool]]:
+    def _seen(self, changes: Mapping[str, Change], withheld: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """What must not be seen, and would be: as a page, or as a row of a list."""
         for path, why in withheld.items():
-            entry = self._now(path, changes)
+            entry, linked = self._now(path, changes), self._linked.get(path)
             if entry is not None and entry.status == 200:
-                yield path, f"would show what must not be seen: {why}", True
+                yield path, f"would be shown, and must not be: {why}"
+            if linked is not None and linked.shown_by and (entry is None or entry.status != 301):
+                yield linked.shown_by, f"lists {path}, which must not be seen: {why}"
+
+    def _dead_ends(self, changes: Mapping[str, Change], withheld: Mapping[str, str]) -> Iterator[_DeadEnd]:
+        """Links of pages made anew. One that the base had leads to what it led to, unless that changes."""
         for target, linked in self._linked.items():
-            is_same = not linked.is_new and target not in changes and target not in withheld
-            if is_same or self._is_elsewhere(target):
+            if (not linked.is_new and target not in changes) or self._is_elsewhere(target):
+                continue
+            if target in withheld and linked.shown_by:
                 continue
             entry = self._meant(target, changes)
-            if linked.shown_by and target in withheld and (entry is None or entry.status != 301):
-                yield linked.shown_by, f"lists {target}, which must not be seen: {withheld[target]}", True
-            else:
-                yield from self._judged(linked.page, linked.others, target, entry, changes)
+            if entry is None or entry.status == 410:
+                yield _DeadEnd(linked.page, linked.others, target, entry)
 
-    def _left_behind(self, changes: Mapping[str, Change]) -> Iterator[tuple[str, str, bool]]:
+    def _left_behind(self, changes: Mapping[str, Change]) -> Iterator[_DeadEnd]:
         """Pages that stay as they are, and link to what goes away with this release."""
         gone = {path for path in changes if self._went(path, changes)}
         if not gone:
@@ -154,34 +172,38 @@ class Judge:
         for path, entry in self._base.scan(names):
             if path in changes or entry.status not in (200, 301, 404):
                 continue
-            for target in self._links_of(path, entry):
-                if target in names:
-                    leading.setdefault(target, []).append(path)
+            for target in names.intersection(self._links_of(path, entry)):
+                leading.setdefault(target, []).append(path)
         for target, pages in leading.items():
             meant = self._meant(target, changes)
-            yield from self._judged(min(pages), len(pages) - 1, target, meant, changes)
+            if meant is None or meant.status == 410:
+                yield _DeadEnd(_example(*pages), len(pages) - 1, target, meant)
 
     def _went(self, path: str, changes: Mapping[str, Change]) -> bool:
         old, new = self._base.get(path), changes[path]
         was_there = old is not None and old.status != 410
         return was_there and (new is None or new.status == 410)
 
-    def _judged(
-        self, page: str, others: int, target: str, entry: Entry | None, changes: Mapping[str, Change]
-    ) -> Iterator[tuple[str, str, bool]]:
-        """A path that never was is a mistake. One that is gone must not keep anybody from unpublishing."""
-        if entry is not None and entry.status != 410:
-            return
-        is_down = target in self._tombstones
-        state = "was taken down" if is_down else "does not exist" if entry is None else "is gone"
-        leading = self._now(page, changes)
-        is_redirect = leading is not None and leading.status == 301
-        sentence = f"{'leads' if is_redirect else 'links'} to {target}, which {state}"
-        if page == NOT_FOUND_PATH:
-            sentence += " (as every page does if it stands in the navigation)"
-        if others:
-            sentence += f"; {others} other page{' does' if others == 1 else 's do'} so too"
-        yield page, f"{sentence}.", entry is None and not is_down and not is_redirect
+    def _is_forgiven(self, end: _DeadEnd, once: Collection[str], changes: Mapping[str, Change]) -> bool:
+        """A path that never was is a mistake. What is gone must not keep anybody from unpublishing."""
+        return end.target in self._tombstones or end.target in once or self._is_redirect(end.page, changes)
+
+    def _sentence(self, end: _DeadEnd, once: Collection[str], changes: Mapping[str, Change]) -> str:
+        verb = "leads" if self._is_redirect(end.page, changes) else "links"
+        is_gone = end.entry is not None or end.target in once
+        state = "is gone" if is_gone else "does not exist"
+        if end.target in self._tombstones:
+            state = "was taken down"
+        told = f"{verb} to {end.target}, which {state}"
+        if end.page == NOT_FOUND_PATH:
+            told += " (as every page does if it stands in the navigation)"
+        if end.others:
+            told += f"; {end.others:,} other page{' does' if end.others == 1 else 's do'} so too"
+        return f"{told}."
+
+    def _is_redirect(self, path: str, changes: Mapping[str, Change]) -> bool:
+        entry = self._now(path, changes)
+        return entry is not None and entry.status == 301
 
     def _is_elsewhere(self, path: str) -> bool:
         return any(path == beginning or path.startswith(f"{beginning}/") for beginning in self._elsewhere)
@@ -214,6 +236,20 @@ def _jump(old: Entry | None, new: Entry) -> Iterator[str]:
     if more - less > SMALL and more >= less * JUMP:
         how = "grows" if new.size > old.size else "shrinks"
         yield f"{how} from {old.size:,} to {new.size:,} bytes."
+
+
+def _example(*pages: str) -> str:
+    """The links of the shell stand at the 404 page alone, so that another page tells more."""
+    return min(pages, key=lambda page: (page == NOT_FOUND_PATH, page))
+
+
+async def _once_there(content: Content, targets: Sequence[str]) -> set[str]:
+    """Those that an earlier release had: gone, even where the store that remembered it was lost."""
+    if not targets:
+        return set()
+    known = {variant: target for target in targets for variant in (target, f"{target}/")}
+    rows = await content.connection.fetch(ONCE_THERE, list(known))
+    return {known[row["path"]] for row in rows}
 
 
 def _told(found: list[tuple[str, str]]) -> tuple[str, ...]:
