@@ -241,12 +241,3 @@ async def test_old_assets_stay_for_pages_that_are_still_open(here: World) -> Non
     await here.publish(site)
     assert here.entries(site)[old].gone_on == "2026-11-21"
     assert (await here.publish(site, full=True)).rendered == 0
-
-
-async def test_a_dry_run_tells_and_changes_nothing(here: World) -> None:
-    site = await small_site(here)
-    outcome = await here.publish(site, dry_run=True)
-    assert outcome.release is None
-    assert outcome.rendered > 5
-    assert list(here.store.list("")) == []
-    assert await here.run(site, "SELECT * FROM releases") == []
