@@ -154,9 +154,9 @@ class Judge:
     def _dead_ends(self, changes: Mapping[str, Change], withheld: Mapping[str, str]) -> Iterator[_DeadEnd]:
         """Links of pages made anew. One that the base had leads to what it led to, unless that changes."""
         for target, linked in self._linked.items():
-            if (not linked.is_new and target not in changes) or self._is_elsewhere(target):
-                continue
-            if target in withheld and linked.shown_by:
+            is_old = not linked.is_new and target not in changes and f"{target}/" not in changes
+            is_told = target in withheld and linked.shown_by is not None
+            if is_old or is_told or self._is_elsewhere(target):
                 continue
             entry = self._meant(target, changes)
             if entry is None or entry.status == 410:

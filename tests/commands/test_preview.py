@@ -59,12 +59,8 @@ def test_a_long_group_is_shortened_unless_all_is_asked_for() -> None:
 
 
 def test_many_reasons_are_shortened_too() -> None:
-    [line] = [
-        each
-        for each in preview_lines(preview(changed(1, *"abcde")), yes=False, show_all=True)
-        if "/1/" in each
-    ]
-    assert line == "    /1/  because a, and b, and c, and 2 more reasons"
+    lines = preview_lines(preview(changed(1, *"abcde")), yes=False, show_all=True)
+    assert "    /1/  because a, and b, and c, and 2 more reasons" in lines
 
 
 def test_yes_is_said_to_a_large_removal_and_not_to_errors() -> None:
