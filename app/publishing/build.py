@@ -99,7 +99,11 @@ class Build:
             for paths in chunks(plan.candidates[kind.name], CHUNK if kind.template else CHUNK_OF_FILES):
                 await self._chunk(kind, paths)
                 self._report.advance(len(paths))
-        await self._redirect(plan.candidates[self._kinds.redirects.name])
+        redirects = plan.candidates[self._kinds.redirects.name]
+        if plan.is_full:
+            # Every page that exists was looked at: one that still lies where a redirect wants to be has gone.
+            self._absent.update(set(redirects) - self._present)
+        await self._redirect(redirects)
         await self._remove()
         return self.built
 

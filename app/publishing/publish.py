@@ -21,10 +21,10 @@ from app.publishing import releases
 from app.publishing.base import DAMAGED, Base, read_base, with_advice
 from app.publishing.build import Build, Built, Kinds
 from app.publishing.content import freeze
-from app.publishing.judge import Judge, refuse
+from app.publishing.judge import Judge, Verdict, refuse
 from app.publishing.kinds import Content, LoadSite, SiteFacts
 from app.publishing.manifest import JSON_GZ, Change, Manifest, blob_key, root_key
-from app.publishing.plan import is_page, make_plan
+from app.publishing.plan import Plan, is_page, make_plan
 from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
 from app.publishing.preview import Made, preview, told
 from app.publishing.releases import Ticket
@@ -175,14 +175,7 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
         await begin()
     report.step("Rendering", len(plan))
     tombstones = await read_tombstones(content.connection)
-    judge = Judge(
-        base.manifest,
-        plan,
-        base_url=site.base_url,
-        hidden=engine.kinds.hidden,
-        elsewhere=engine.kinds.elsewhere,
-        tombstones=tombstones,
-    )
+    judge = _judge(engine.kinds, base, plan, site, tombstones)
     build = Build(
         content,
         engine.kinds,
@@ -200,9 +193,7 @@ async def _make(run: Run, content: Content, report: Reporter, options: Options) 
     verdict = await judge.verdict(content, built.changes)
     large = await to_thread.run_sync(_large_removal, base.manifest, built.removed)
     if not options.dry_run:
-        if large and not options.yes:
-            raise Conflict(f"{large} Nothing went live; add --yes to go on.")
-        refuse(verdict.errors)
+        _refuse(verdict, None if options.yes else large)
     run.recipe = recipe_digest
     return Made(site, built, plan, verdict, large)
 
@@ -297,6 +288,23 @@ def _root_differs(base: Base, site: SiteFacts) -> bool:
     """Hosts and base URL stand in the root: a gateway has to learn of them even if no page changed."""
     root = base.root
     return root is None or (root.slug, root.hosts, root.base_url) != (site.slug, site.hosts, site.base_url)
+
+
+def _judge(kinds: Kinds, base: Base, plan: Plan, site: SiteFacts, tombstones: set[str]) -> Judge:
+    return Judge(
+        base.manifest,
+        plan,
+        base_url=site.base_url,
+        hidden=kinds.hidden,
+        elsewhere=kinds.elsewhere,
+        tombstones=tombstones,
+    )
+
+
+def _refuse(verdict: Verdict, large_removal: str | None) -> None:
+    if large_removal:
+        raise Conflict(f"{large_removal} Nothing went live; add --yes to go on.")
+    refuse(verdict.errors)
 
 
 def _large_removal(base: Manifest, removed: int) -> str | None:
