@@ -137,7 +137,7 @@ def line_of(slug: str, line: ReleaseLine) -> str:
     if line.counts:
         parts.append(f"{line.counts.get('rendered', 0)} rendered, {line.counts.get('removed', 0)} removed")
     parts += [f"shows release {line.content}"] if line.content is not None else []
-    parts += [line.error] if line.error else []
+    parts += [line.error.replace("\n", " ")] if line.error else []
     return "  ".join(parts)
 
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urljoin
 _ELSEWHERE = re.compile(r"//|[a-zA-Z][a-zA-Z0-9+.-]*:")
 _TAIL = re.compile(r"[?#]")
 _SPACES = " \t\n\r\f"
+_RELATIVE = "."
 
 
 class Fragment(str):
@@ -15,12 +16,18 @@ class Fragment(str):
     __slots__ = ()
 
 
-@lru_cache(maxsize=4096)
 def target_of(link: str, path: str, base_url: str) -> str | None:
     """The path that a link on the page at `path` leads to, decoded once as the manifest has it.
 
     A Fragment for a place on the same page, None for what is not on this site.
     """
+    found = _fixed(link, base_url)
+    return _plain(urljoin(path, link.strip(_SPACES))) if found is _RELATIVE else found
+
+
+@lru_cache(maxsize=4096)
+def _fixed(link: str, base_url: str) -> str | None:
+    """For links that mean the same on every page: nearly all, and few different ones."""
     link = link.strip(_SPACES)
     if link.startswith("#"):
         return Fragment(unquote(link[1:]))
@@ -29,8 +36,12 @@ def target_of(link: str, path: str, base_url: str) -> str | None:
         if inside is None:
             return None
         link = inside
-    if not link.startswith("/") or "/." in link:
-        link = urljoin(path, link)
+    if not link.startswith("/"):
+        return _RELATIVE
+    return _plain(urljoin("/", link) if "/." in link else link)
+
+
+def _plain(link: str) -> str:
     cut = _TAIL.search(link)
     if cut:
         link = link[: cut.start()]
