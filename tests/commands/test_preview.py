@@ -87,7 +87,8 @@ def test_a_site_of_ones_own_from_the_first_dry_run_to_a_broken_link(shell: Shell
     assert shell("publish").exit_code == 0
     assert "no page would change" in shell("publish", "--dry-run").stdout
     [campaign] = (pack / "campaigns").iterdir()
-    campaign.write_text(campaign.read_text() + "\n\nSee [this](/nowhere/).\n")
+    text = campaign.read_text()
+    campaign.write_text(text + "\n\nSee [this](/nowhere/).\n")
     shell("content", "load", str(pack))
     result = shell("publish", "--dry-run", "--json")
     found = json.loads(result.stdout)
@@ -102,3 +103,8 @@ def test_a_site_of_ones_own_from_the_first_dry_run_to_a_broken_link(shell: Shell
     assert refused.exit_code == 1
     assert f"- {path} links to /nowhere/, which does not exist." in refused.stderr
     assert "nothing changed" not in refused.stdout
+    campaign.write_text(text + "\n\nSee [this](#below).\n")
+    shell("content", "load", str(pack))
+    published = shell("publish")
+    assert published.exit_code == 0
+    assert f"  warnings (1)\n    {path} links to #below, which is not on the page.\n" in published.stdout

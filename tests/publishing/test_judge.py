@@ -15,6 +15,7 @@ import pytest
 from app.campaigns import listing, published
 from app.errors import PublishError
 from app.kit.resources import resource
+from app.publishing import checks
 from app.publishing.judge import Judge
 from app.publishing.publish import Engine, publish
 from app.publishing.report import Preview, Silent
@@ -308,6 +309,18 @@ async def test_a_picture_without_an_alt_text_stops_the_release(here: World) -> N
     assert f"- /campaigns/one/ {expected}" in errors
     await here.run(site, "UPDATE media SET alt_text = 'A pump'")
     assert (await here.publish(site)).warnings == ()
+
+
+async def test_a_new_version_of_the_checks_looks_at_every_page_again(
+    here: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what it finds would come up with some later edit of the page."""
+    site = await site_of(here, "one", "two")
+    await here.publish(site)
+    monkeypatch.setattr(checks, "VERSION", checks.VERSION + 1)
+    outcome = await here.publish(site)
+    pages = [path for path, entry in here.entries(site).items() if entry.content_type.startswith("text/html")]
+    assert (outcome.rendered, outcome.changed) == (len(pages), 0)
 
 
 class Counting(MemoryStore):
