@@ -17,11 +17,11 @@ import msgspec
 from app.database.engine import Pool, site_transaction
 from app.errors import AppError, Contended
 from app.publishing.base import DAMAGED
+from app.publishing.engine import Engine, connections
 from app.publishing.kept import LAST, Names, Tombstones, kept_roots, list_roots, names_in
 from app.publishing.lease import EXCLUDE, PAUSE, lease
 from app.publishing.manifest import GRACE, blob_key, shard_key
 from app.publishing.pointer import PREFIX, decode_pointer
-from app.publishing.publish import Engine, connections
 from app.publishing.report import Reporter
 from app.publishing.takedown import CODINGS, every_tombstone
 from app.storage.facade import AsyncStore

@@ -243,10 +243,13 @@ async def test_old_assets_stay_for_pages_that_are_still_open(here: World) -> Non
     assert (await here.publish(site, full=True)).rendered == 0
 
 
-async def test_a_dry_run_tells_and_changes_nothing(here: World) -> None:
+async def test_a_redirect_takes_the_place_of_a_page_when_everything_is_looked_at(here: World) -> None:
+    """A new name of the site makes the plan a full one, and the old page must not stay in the way."""
     site = await small_site(here)
-    outcome = await here.publish(site, dry_run=True)
-    assert outcome.release is None
-    assert outcome.rendered > 5
-    assert list(here.store.list("")) == []
-    assert await here.run(site, "SELECT * FROM releases") == []
+    old, new = "/campaigns/first-campaign/", "/campaigns/renamed/"
+    await here.insert(site, "redirects", from_path=old, to_path=new)
+    await here.publish(site)
+    await here.run(site, "UPDATE sites SET name = 'Another name'")
+    await here.run(site, "UPDATE campaigns SET slug = 'renamed' WHERE slug = 'first-campaign'")
+    await here.publish(site)
+    assert (here.entries(site)[old].status, here.entries(site)[old].location) == (301, new)
