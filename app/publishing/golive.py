@@ -34,7 +34,8 @@ async def make_live(
     manifest: Manifest | None = None,
 ) -> int:
     """Upload the base with what was built (`manifest`, if known), flip to it, and return its number."""
-    manifest = manifest or await to_thread.run_sync(run.base.manifest.apply, built.changes)
+    if manifest is None:
+        manifest = await to_thread.run_sync(run.base.manifest.apply, built.changes)
     report.step("Uploading")
     root = await _upload(run, ticket, site, built, manifest)
     report.step("Going live")
