@@ -40,6 +40,9 @@ async def make_plan(
     assert live is not None  # noqa: S101 - `_is_known` says so
     assert live.snapshot is not None and live.frozen_at is not None  # noqa: S101, PT018 - the same
     changes = await changes_since(content, live.snapshot, live.frozen_at)
+    if changes.touch("tombstones"):
+        # One was lifted: no kind is asked for paths by them, and it happens too seldom to ask.
+        return await _full_plan(content, kinds, base)
     candidates = {kind.name: await kind.touched(content, changes) for kind in kinds}
     return Plan(is_full=False, candidates=_sorted(candidates), orphans=())
 
