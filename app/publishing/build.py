@@ -239,9 +239,10 @@ def _is_current(old: Entry | None, fingerprint: str, *, gone: bool = False) -> b
 
 
 def _gone_on(old: Entry | None, content: Content) -> date:
+    today = content.frozen_at.date()
     if old is not None and old.status == 410 and old.gone_on:
-        return date.fromisoformat(old.gone_on)
-    return content.frozen_at.date()
+        return min(date.fromisoformat(old.gone_on), today)
+    return today
 
 
 def _as_gone(made: Output, day: date) -> Output:

@@ -14,6 +14,7 @@ from uuid import UUID
 import anyio
 import msgspec
 
+from app.database.base import new_id
 from app.database.engine import Pool, site_transaction
 from app.errors import Contended
 from app.publishing import releases
@@ -29,6 +30,7 @@ from app.storage.store import ObjectStore
 GRACE = timedelta(days=30)
 BATCH = 500
 """Objects deleted while publishers wait."""
+PROBES = "probes/"
 PATIENCE = 600
 """Seconds to wait for a moment without a publish."""
 
@@ -91,7 +93,8 @@ async def collect(
     """Delete what no kept release of any site names. Raises Contended when publishers leave no moment."""
     async with engine.pool.acquire() as connection:
         tombstones = await every_tombstone(connection)
-    rules = Rules(young_since=engine.clock() - grace, last=last, tombstones=tombstones)
+    present = await engine.store.run(partial(_present, engine.store.store))
+    rules = Rules(young_since=present - grace, last=last, tombstones=tombstones)
     report.step("Looking for what no kept release names")
     wanted = await _last_live(engine, last)
     garbage = await engine.store.run(partial(find_garbage, engine.store.store, rules, wanted))
@@ -107,6 +110,16 @@ async def collect(
         for site_id in await _sites(engine.pool)
     ]
     return Collected(roots=counts[0], shards=counts[1], blobs=counts[2], changes=sum(changes))
+
+
+def _present(store: ObjectStore) -> datetime:
+    """By the clock that dated the objects: ours may be wrong, and then everything would look old."""
+    key = f"{PROBES}clock-{new_id()}"
+    store.put(key, b"clock", content_type="application/octet-stream")
+    try:
+        return store.stat(key).modified
+    finally:
+        store.delete(key)
 
 
 def find_garbage(store: ObjectStore, rules: Rules, wanted: set[str]) -> Garbage:

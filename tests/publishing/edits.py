@@ -24,7 +24,7 @@ SOME_PATH = f"(ARRAY{list(PATHS)})[$2::int + 1]"
 PICTURES = ("a" * 64, "b" * 64, "c" * 64)
 """Digests of the originals in the store."""
 IMAGE = '<p>A <img src="media/p1.webp" alt="A shore"> b</p>'
-OTHER_CAMPAIGN = "(SELECT id FROM campaigns ORDER BY id OFFSET $2::int % greatest((SELECT count(*) FROM campaigns), 1) LIMIT 1)"
+OTHER_CAMPAIGN = "(SELECT id FROM campaigns ORDER BY locale, slug OFFSET $2::int % greatest((SELECT count(*) FROM campaigns), 1) LIMIT 1)"
 HOUR = f"timestamptz '{START.isoformat()}' + $2::int * interval '1 hour'"
 DAY_BEFORE = f"timestamptz '{(START - timedelta(days=30)).isoformat()}' + $2::int * interval '1 day'"
 
@@ -43,7 +43,7 @@ UPDATES: dict[str, tuple[str, ...]] = {
         f"closes_at = {HOUR}",
         "closes_at = NULL",
         f"created_at = {DAY_BEFORE}",
-        "locale = CASE locale WHEN 'en' THEN 'de' ELSE 'en' END",
+        "locale = CASE locale WHEN 'en' THEN 'de' ELSE 'en' END, number = (SELECT max(number) FROM campaigns) + 1",
         "image_url = 'media/p' || $2::int % 3 || '.webp', image_alt_text = 'The shore'",
         "image_alt_text = 'Picture ' || $2::int",
         f"description_html = '{IMAGE}'",
@@ -120,13 +120,13 @@ INSERTS = (
     """INSERT INTO campaigns (id, site_id, locale, translation_group_id, slug, title, summary)
        SELECT gen_random_uuid(), $1, CASE locale WHEN 'en' THEN 'de' ELSE 'en' END, translation_group_id, slug,
               'Translated ' || $2::int, summary
-         FROM campaigns ORDER BY id LIMIT 3 ON CONFLICT DO NOTHING""",
+         FROM campaigns ORDER BY locale, slug LIMIT 3 ON CONFLICT DO NOTHING""",
     """INSERT INTO homepages (id, site_id, locale, translation_group_id, organization_name, contact_email, is_active)
        SELECT gen_random_uuid(), $1, CASE $2::int % 2 WHEN 0 THEN 'en' ELSE 'de' END, gen_random_uuid(), 'Us', 'a@b.example',
               $2::int < 8""",
     """INSERT INTO content_blocks (id, site_id, translation_group_id, campaign_id, content_html, position)
        SELECT gen_random_uuid(), $1, gen_random_uuid(), id, '<p>Block</p>', $2::int
-         FROM campaigns ORDER BY id OFFSET $2::int % 3 LIMIT 1""",
+         FROM campaigns ORDER BY locale, slug OFFSET $2::int % 3 LIMIT 1""",
     """INSERT INTO content_blocks (id, site_id, translation_group_id, homepage_id, content_html, position)
        SELECT gen_random_uuid(), $1, gen_random_uuid(), id, '<p>Home block</p>', $2::int FROM homepages LIMIT 1""",
     """WITH person AS (
@@ -134,24 +134,28 @@ INSERTS = (
          VALUES (gen_random_uuid(), $1, 'Bo ' || $2::int, 'Brook') ON CONFLICT DO NOTHING RETURNING id)
        INSERT INTO endorsements (id, site_id, campaign_id, stakeholder_id)
        SELECT gen_random_uuid(), $1, c.id, person.id
-         FROM person, (SELECT id FROM campaigns ORDER BY id LIMIT 4) c""",
+         FROM person, (SELECT id FROM campaigns ORDER BY locale, slug LIMIT 4) c""",
     f"""INSERT INTO media (id, site_id, filename, digest, content_type, size, width, height, alt_text)
         VALUES (gen_random_uuid(), $1, 'p' || $2::int % 3 || '.webp', '{PICTURES[0]}', 'image/webp', 7, 8 + $2::int, 6, 'Reeds')""",
     f"""INSERT INTO redirects (id, site_id, from_path, to_path)
         SELECT gen_random_uuid(), $1, {SOME_PATH},
-               '/campaigns/c' || $2::int % 5 || '/'""",
+               '/campaigns/c' || ($2::int + 1) % 5 || '/'""",
     """INSERT INTO redirects (id, site_id, from_path, to_path) VALUES (gen_random_uuid(), $1, '/older/', '/old/')""",
     """INSERT INTO site_hosts (site_id, host) VALUES ($1, 'h' || $2::int || '.' || ($1::uuid)::text)""",
     f"""INSERT INTO tombstones (id, site_id, path, reason)
         SELECT gen_random_uuid(), $1, {SOME_PATH}, 'odd'""",
 )
-DELETES = (
-    "campaigns",
-    "homepages",
-    "content_blocks",
-    "endorsements",
-    "stakeholders",
-    "media",
-    "redirects",
-    "tombstones",
+DELETES = tuple(
+    f"DELETE FROM {table} WHERE id = $1"
+    for table in (
+        "campaigns",
+        "homepages",
+        "content_blocks",
+        "endorsements",
+        "stakeholders",
+        "media",
+        "redirects",
+        "tombstones",
+    )
 )
+SWITCH_ALL = "UPDATE campaigns SET active = $2::int % 2 = 1 WHERE site_id = $1"

@@ -29,7 +29,7 @@ from app.publishing.takedown import takedown
 from app.storage.facade import AsyncStore
 from app.storage.memory import MemoryStore
 from tests.conftest import Database
-from tests.publishing.edits import DELETES, INSERTS, PATHS, PICTURES, UPDATES
+from tests.publishing.edits import DELETES, INSERTS, PATHS, PICTURES, SWITCH_ALL, UPDATES
 from tests.publishing.world import START, World
 
 T = TypeVar("T")
@@ -37,6 +37,23 @@ T = TypeVar("T")
 REFUSED = (asyncpg.IntegrityConstraintViolationError, asyncpg.LockNotAvailableError)
 """An edit that the database does not take, or that waits for the open transaction, did not happen."""
 CHANGES = [(table, change) for table, changes in UPDATES.items() for change in changes]
+CHANGES = [
+    f"UPDATE {table} SET {change} WHERE id = $1" for table, changes in UPDATES.items() for change in changes
+]
+ORDER = {
+    "campaigns": "locale, slug",
+    "endorsements": "(SELECT locale || slug FROM campaigns c WHERE c.id = campaign_id)",
+}
+"""Of rows that one statement has made: their keys are random."""
+
+OPERATIONS = ("wait", "set_the_clock_back", "activate", "rollback", "take_down", "collect_garbage")
+
+Edit = tuple[str, int, int]
+"""A statement, which row it is about, a small number."""
+numbers = st.integers(0, len(PATHS) - 1)
+updates = st.tuples(st.sampled_from(CHANGES), numbers, numbers)
+others = st.tuples(st.sampled_from([*INSERTS, *DELETES, SWITCH_ALL]), numbers, numbers)
+edits = st.lists(updates | others, min_size=2, max_size=8)
 numbers = st.integers(0, len(PATHS) - 1)
 
 LIVE = """
@@ -118,47 +135,33 @@ class SiteMachine(RuleBasedStateMachine):
             await self.late.close()
         await self._rows("DELETE FROM sites")
 
-    @initialize(campaigns=st.integers(0, 7))
+    @initialize(campaigns=st.integers(0, 6))
     def open_site(self, campaigns: int) -> None:
         async def do() -> None:
             self.site = await self.stage.world.add_site(f"s{self.stage.published}")
             await self.stage.world.add_homepage(self.site)
             for number in range(campaigns):
                 await self.stage.world.add_campaign(self.site, f"c{number}")
+            for insert in (statement for statement in INSERTS if "INTO tombstones" not in statement):
+                await self._edit(insert, self.site, *_used(insert, 8))
 
         self.stage.run(do)
         self.publish()
 
     # --- what editors do ---
 
-    @rule(change=st.sampled_from(CHANGES), row=numbers, number=numbers)
-    def update(self, change: tuple[str, str], row: int, number: int) -> None:
-        self.stage.run(lambda: self._update(change, row, number))
+    @rule(edits=edits)
+    def edit(self, edits: list[Edit]) -> None:
+        self.stage.run(lambda: self._make(edits))
 
-    @rule(change=st.sampled_from(CHANGES), row=numbers, number=numbers)
-    def update_and_publish(self, change: tuple[str, str], row: int, number: int) -> None:
-        self.stage.run(lambda: self._update(change, row, number))
+    @rule(edits=edits)
+    def edit_and_publish(self, edits: list[Edit]) -> None:
+        self.edit(edits)
         self.publish()
 
-    @rule(insert=st.sampled_from(INSERTS), number=numbers)
-    def insert(self, insert: str, number: int) -> None:
-        self.stage.run(lambda: self._edit(insert, self.site, *_used(insert, number)))
-
-    @rule(table=st.sampled_from(DELETES), row=numbers)
-    def delete(self, table: str, row: int) -> None:
-        async def do() -> None:
-            for key in await self._pick(table, row):
-                await self._edit(f"DELETE FROM {table} WHERE id = $1", key)
-
-        self.stage.run(do)
-
-    @rule(active=st.booleans())
-    def switch_all(self, active: bool) -> None:
-        self.stage.run(lambda: self._edit("UPDATE campaigns SET active = $1", active))
-
     @precondition(lambda self: self.late is None)
-    @rule(change=st.sampled_from(CHANGES), row=numbers, number=numbers)
-    def begin_late(self, change: tuple[str, str], row: int, number: int) -> None:
+    @rule(change=updates)
+    def begin_late(self, change: Edit) -> None:
         """An edit that stays uncommitted while others go on."""
 
         async def do() -> None:
@@ -166,8 +169,8 @@ class SiteMachine(RuleBasedStateMachine):
             await self.late.execute("BEGIN")
             await self.late.execute("SELECT set_config('app.site_id', $1, true)", str(self.site))
             with suppress(*REFUSED):
-                for key in await self._pick(change[0], row):
-                    await self.late.execute(*_update(change, key, number))
+                for arguments in await self._arguments(change):
+                    await self.late.execute(change[0], *arguments)
 
         self.stage.run(do)
 
@@ -184,31 +187,29 @@ class SiteMachine(RuleBasedStateMachine):
 
     # --- what operators do ---
 
-    @rule(hours=st.integers(1, 4))
-    def wait(self, hours: int) -> None:
-        self.now += timedelta(hours=hours)
-
-    @rule(hours=st.integers(1, 30))
-    def set_the_clock_back(self, hours: int) -> None:
-        self.now -= timedelta(hours=hours)
-
-    @rule(number=st.integers(1, 12))
-    def activate(self, number: int) -> None:
+    @rule(what=st.sampled_from(OPERATIONS), number=numbers)
+    def operate(self, what: str, number: int) -> None:
         with suppress(NotFound, Conflict, PublishError):
-            self.stage.run(lambda: activate(self.engine, self.site, number, report=Silent()))
+            getattr(self, f"_{what}")(number)
 
-    @rule()
-    def rollback(self) -> None:
-        with suppress(NotFound, Conflict, PublishError):
-            self.stage.run(lambda: rollback(self.engine, self.site, report=Silent()))
+    def _wait(self, number: int) -> None:
+        self.now += timedelta(hours=number % 4)
 
-    @rule(path=st.sampled_from([path for path in PATHS if path != "/404.html"]))
-    def take_down(self, path: str) -> None:
-        with suppress(NotFound, Conflict):
-            self.stage.run(lambda: takedown(self.engine, self.site, path, "odd", report=Silent()))
+    def _set_the_clock_back(self, number: int) -> None:
+        self.now -= timedelta(hours=number * 2)
 
-    @rule(last=st.integers(1, 3))
-    def collect_garbage(self, last: int) -> None:
+    def _activate(self, number: int) -> None:
+        self.stage.run(lambda: activate(self.engine, self.site, number + 1, report=Silent()))
+
+    def _rollback(self, _: int) -> None:
+        self.stage.run(lambda: rollback(self.engine, self.site, report=Silent()))
+
+    def _take_down(self, number: int) -> None:
+        if PATHS[number] != "/404.html":
+            self.stage.run(lambda: takedown(self.engine, self.site, PATHS[number], "odd", report=Silent()))
+
+    def _collect_garbage(self, number: int) -> None:
+        last = number % 3 + 1
         self.stage.run(lambda: collect(self.engine, report=Silent(), last=last, grace=timedelta(0)))
 
     @rule()
@@ -271,14 +272,10 @@ class SiteMachine(RuleBasedStateMachine):
     async def _rows(self, query: str, *arguments: Any) -> list[dict[str, Any]]:
         return await self.stage.world.run(self.site, query, *arguments)
 
-    async def _pick(self, table: str, row: int) -> list[UUID]:
-        """The key of one row, the same in each run; nothing from an empty table."""
-        keys = [found["id"] for found in await self._rows(f"SELECT id FROM {table} ORDER BY created_at, id")]
-        return [keys[row % len(keys)]] if keys else []
-
-    async def _update(self, change: tuple[str, str], row: int, number: int) -> None:
-        for key in await self._pick(change[0], row):
-            await self._edit(*_update(change, key, number))
+    async def _make(self, edits: list[Edit]) -> None:
+        for edit in edits:
+            for arguments in await self._arguments(edit):
+                await self._edit(edit[0], *arguments)
 
     async def _edit(self, query: str, *arguments: Any) -> None:
         with suppress(*REFUSED):
@@ -286,10 +283,14 @@ class SiteMachine(RuleBasedStateMachine):
                 await connection.execute("SET LOCAL lock_timeout = '20ms'")
                 await connection.execute(query, *arguments)
 
-
-def _update(change: tuple[str, str], key: UUID, number: int) -> tuple[Any, ...]:
-    table, assignment = change
-    return (f"UPDATE {table} SET {assignment} WHERE id = $1", key, *_used(assignment, number))
+    async def _arguments(self, edit: Edit) -> list[tuple[Any, ...]]:
+        """The key of one row, the same in each run, and the number; nothing for an empty table."""
+        query, row, number = edit
+        if "WHERE id = $1" not in query:
+            return [(self.site, *_used(query, number))]
+        table = query.split()[1 if query.startswith("UPDATE") else 2]
+        rows = await self._rows(f"SELECT id FROM {table} ORDER BY created_at, {ORDER.get(table, 'id')}")
+        return [(rows[row % len(rows)]["id"], *_used(query, number))] if rows else []
 
 
 def _used(query: str, number: int) -> tuple[int, ...]:

@@ -46,4 +46,4 @@ def test_incremental_equals_full_whatever_is_done(stage: Stage) -> None:
     while time.monotonic() < until:
         play(stage, random.SystemRandom().randrange(2**32), ROUND)
     print("published", stage.published)
-    assert stage.published > SECONDS
+    assert stage.published > 10

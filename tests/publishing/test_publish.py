@@ -217,19 +217,6 @@ async def test_two_sites_do_not_meet(here: World) -> None:
     assert "/campaigns/second-campaign/" not in here.entries(other)
 
 
-async def test_a_clock_that_goes_back_opens_nothing_again(here: World) -> None:
-    site = await here.add_site()
-    await here.add_campaign(site, "soon-over", closes_at=here.now + timedelta(hours=1))
-    await here.publish(site)
-    here.now += timedelta(hours=2)
-    await here.publish(site)
-    closed = here.page(site, "/campaigns/soon-over/")
-    here.now -= timedelta(hours=3)
-    await here.publish(site)
-    assert (await here.publish(site, full=True)).rendered == 0
-    assert here.page(site, "/campaigns/soon-over/") == closed
-
-
 async def test_old_assets_stay_for_pages_that_are_still_open(here: World) -> None:
     site = await small_site(here)
     await here.publish(site)
