@@ -79,10 +79,13 @@ class Build:
         self._report = report
         self._present: set[str] = set()
         self._absent: set[str] = set()
+        self._sees_all = False
+        """After a full plan a page that is not present is not there, whatever the base says."""
         self.built = Built()
 
     async def run(self, plan: Plan) -> Built:
         """`begin` is awaited before the first thing that differs from the base is made."""
+        self._sees_all = plan.is_full
         self._absent.update(plan.orphans)
         for kind in self._kinds.pages:
             for paths in chunks(plan.candidates[kind.name], CHUNK if kind.template else CHUNK_OF_FILES):
@@ -120,7 +123,8 @@ class Build:
         """Something that was not looked at, and is not itself a redirect or gone, is still there."""
         old = self._base.get(path)
         is_there = old is not None and old.status not in (301, 410) and old.gone_on is None
-        return path in self._tombstones or (is_there and path not in self._absent)
+        is_unseen = not self._sees_all and path not in self._absent
+        return path in self._tombstones or (is_there and is_unseen)
 
     async def _make(self, kind: PageKind, loaded: dict[str, Loaded]) -> None:
         fingerprints = {path: self._recipe.fingerprint(kind, item) for path, item in loaded.items()}

@@ -135,6 +135,19 @@ async def test_a_renamed_campaign_redirects_where_no_page_lies(here: World) -> N
     assert old not in here.entries(site)
 
 
+@pytest.mark.parametrize("full", [True, False])
+async def test_a_renamed_page_is_redirected_by_a_full_publish_as_well(here: World, full: bool) -> None:
+    """Also where the redirect was written before, when a page still lay there."""
+    site = await small_site(here)
+    old = "/campaigns/first-campaign/"
+    await here.insert(site, "redirects", from_path=old, to_path="/campaigns/renamed/")
+    await here.publish(site)
+    await here.run(site, "UPDATE campaigns SET slug = 'renamed' WHERE slug = 'first-campaign'")
+    await here.run(site, "UPDATE sites SET name = 'Another name'")
+    await here.publish(site, full=full)
+    assert here.entries(site)[old].status == 301
+
+
 @pytest.mark.parametrize("path", ["/robots.txt", "/sitemap.xml", "/campaigns/", "/404.html"])
 async def test_a_redirect_never_displaces_what_is_there(here: World, path: str) -> None:
     site = await small_site(here)

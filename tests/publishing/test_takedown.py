@@ -222,3 +222,14 @@ async def test_a_failure_before_the_flip_leaves_the_tombstone(database: Database
         store.is_full = False
         await here.publish(site)
         assert here.entries(site)[ONE].status == 410
+
+
+async def test_a_tombstone_that_is_lifted_lets_the_page_come_back(here: World) -> None:
+    """No command does it; whoever deletes the row is not left with a site that only --full can mend."""
+    site = await site_with_a_secret(here)
+    await down(here, site)
+    await here.publish(site)
+    assert here.entries(site)[ONE].status == 410
+    await here.run(site, "DELETE FROM tombstones")
+    await here.publish(site)
+    assert here.entries(site)[ONE].status == 200

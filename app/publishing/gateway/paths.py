@@ -1,6 +1,8 @@
 """From the bytes of a request's path to a path of the manifest, and back into a Location. Pure."""
 
 import re
+from collections.abc import Iterator
+from unicodedata import normalize
 from urllib.parse import quote, unquote_to_bytes
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -29,6 +31,16 @@ def tidy_path(path: str) -> str:
             kept.append(segment)
     is_folder = path.endswith(("/", "/.", "/..")) and kept
     return "/" + "/".join(kept) + ("/" if is_folder else "")
+
+
+def spellings(path: str) -> Iterator[str]:
+    """What may have been meant, the likeliest first: tidy, with letters composed (NFC), in small letters;
+    each also with a slash at the end."""
+    tidy = tidy_path(path)
+    composed = normalize("NFC", tidy)
+    for form in dict.fromkeys((tidy, composed, composed.lower())):
+        yield form
+        yield f"{form}/"
 
 
 def location_of(target: str, query: bytes) -> bytes:
