@@ -121,7 +121,13 @@ class Tombstone(Identified, OfSite, Base):
     """A path that was taken down: no later release or activation brings it back."""
 
     __tablename__ = "tombstones"
-    __table_args__ = site_arguments("tombstones", UniqueConstraint("site_id", "path"))
+    __table_args__ = site_arguments(
+        "tombstones",
+        UniqueConstraint("site_id", "path"),
+        CheckConstraint(
+            "path ~ '^/([^/]|$)' AND path !~ '//|/[.]{1,2}(/|$)|[[:cntrl:]\\\\]'", name="valid_tombstone_path"
+        ),
+    )
 
     path: Mapped[str]
     reason: Mapped[str]

@@ -167,8 +167,8 @@ async def test_the_page_for_unknown_addresses_cannot_be_taken_away(here: World) 
 
 async def test_a_path_that_no_page_can_have_is_named(here: World) -> None:
     site = await small_site(here)
-    await here.insert(site, "redirects", from_path="/a/../b/", to_path="/")
-    with pytest.raises(PublishError, match=r"/a/\.\./b/ cannot be published"):
+    await here.insert(site, "redirects", from_path="/a\ue000b/", to_path="/")
+    with pytest.raises(PublishError, match="/a\ue000b/ cannot be published"):
         await here.publish(site)
 
 
