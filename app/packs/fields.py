@@ -31,11 +31,13 @@ Position = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1, description="a whole n
 Locale = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?\Z", description="a language such as en or pt-BR"
+        pattern=r"^[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?\Z",
+        description="a language such as en or pt-BR",
     ),
 ]
 Email = Annotated[
-    str, Meta(pattern=r"^(?:[^\s@<>]+@[^\s@<>]+)?\Z", description="an e-mail address such as info@example.org")
+    str,
+    Meta(pattern=r"^(?:[^\s@<>]+@[^\s@<>]+)?\Z", description="an e-mail address such as info@example.org"),
 ]
 Link = Annotated[
     str,

@@ -83,7 +83,7 @@ def read_redirects(pack: Reading) -> RedirectContent:
 
 
 def _composed(fields: RedirectFields) -> RedirectFields:
-    """A letter with its accent is one character here (NFC), as browsers write it and the gateway looks for it."""
+    """A letter with its accent is one character (NFC): so browsers write it and the gateway looks for it."""
     return RedirectFields(
         from_path=unicodedata.normalize("NFC", fields.from_path),
         to_path=unicodedata.normalize("NFC", fields.to_path),

@@ -9,16 +9,19 @@ depends_on = None
 
 SEEN = {"update": "OLD TABLE AS old_rows NEW TABLE AS new_rows", "delete": "OLD TABLE AS old_rows"}
 UNSEEN = r"[\u0080-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+TAKEN = "{api,assets,campaigns,desk,healthz,legal,media,metrics,news,readyz,sitemap,widgets}"
 RULES = {
     "redirects": (
         "valid_redirect_from_spelling",
         f"from_path !~ '//|/[.]{{1,2}}(/|$)|[%]|{UNSEEN}' AND from_path IS NFC NORMALIZED",
     ),
-    "tombstones": ("valid_tombstone_path", "path ~ '^/([^/]|$)' AND path !~ '//|/[.]{1,2}(/|$)|[[:cntrl:]\\\\]'"),
+    "tombstones": (
+        "valid_tombstone_path",
+        "path ~ '^/([^/]|$)' AND path !~ '//|/[.]{1,2}(/|$)|[[:cntrl:]\\\\]'",
+    ),
     "pages": (
         "page_slug_not_taken",
-        "parent_id IS NOT NULL OR slug <> ALL ('{api,assets,campaigns,desk,healthz,legal,media,metrics,news,"
-        "readyz,sitemap,widgets}'::text[])",
+        f"parent_id IS NOT NULL OR slug <> ALL ('{TAKEN}'::text[])",
     ),
 }
 

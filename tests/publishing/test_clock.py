@@ -1,4 +1,4 @@
-"""A publisher's clock that jumps does no lasting harm. The world stands at the true time, as its database does."""
+"""A publisher's clock that jumps does no lasting harm. The worlds here begin at the database's time."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
