@@ -54,7 +54,7 @@ def test_incremental_equals_full_whatever_is_done(stage: Stage) -> None:
     assert stage.published > 10
 
 
-@pytest.mark.parametrize(("kind", "table"), [(Listing, "endorsements"), (Campaigns, "content_blocks")])
+@pytest.mark.parametrize(("kind", "table"), [(Listing, "campaigns"), (Campaigns, "content_blocks")])
 @pytest.mark.timeout(600)
 def test_the_control_a_kind_that_is_blind_for_a_table_is_found_out(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: type[Listing | Campaigns], table: str
