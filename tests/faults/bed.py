@@ -1,4 +1,4 @@
-"""A scenario, played again and again from the same beginning, while its publisher is killed at another step."""
+"""A scenario, played again and again, while its publisher is killed at another step each time."""
 
 import os
 import shutil
@@ -15,51 +15,42 @@ import msgspec
 from anyio.abc import Process as Publishers
 
 from app.database.base import new_id
-from app.publishing.manifest import Entry
-from app.publishing.pointer import read_pointer
 from app.storage.file import FileStore
 from tests.conftest import Database
+from tests.faults.ends import Broken, Undisturbed, check_end
 from tests.faults.publisher import NAME, Order, Told
-from tests.faults.reader import Mixed, Reader, Whole, check_whole, see_whole
-from tests.faults.saved import Saved, superuser_of
+from tests.faults.reader import Reader, check_whole, see_whole
+from tests.faults.saved import Saved, SavedFolder, superuser_of
 from tests.faults.scenarios import Scenario
 from tests.publishing.world import World, visible, world
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made there
-SETTLED = {"live", "superseded", "failed", "rolled_back"}
-STATES = """
-SELECT r.number, r.state, r.generation, p.live_generation, p.live_release_id = r.id AS is_named
-  FROM releases r LEFT JOIN publications p ON true ORDER BY r.number
-"""
-
-
-class Broken(Exception):
-    """The next start did not end where an undisturbed publisher ends."""
-
-
-class Undisturbed(msgspec.Struct, frozen=True):
-    """What the act comes to when nobody kills it."""
-
-    steps: list[str]
-    before: Whole
-    after: Whole
-    manifest: dict[str, Entry]
 
 
 class Bed:
-    def __init__(self, here: World, database: Database, scenario: Scenario, saved: Saved, site: UUID) -> None:
+    def __init__(
+        self,
+        here: World,
+        database: Database,
+        scenario: Scenario,
+        site: UUID,
+        *,
+        saved: Saved,
+        stored: SavedFolder,
+    ) -> None:
         self.here = here
         self.site = site
         self.scenario = scenario
         self.saved = saved
+        self.stored = stored
         self.folder = _root(here)
         self._database = database
         self._now = here.now
 
     async def undisturbed(self, process: Publishers) -> Undisturbed:
         """Once without a kill."""
-        await self.saved.bring_back()
+        await self.bring_back()
         await self._publish(process, act=("warm",))
         entrances = await see_whole(self.here.store)
         told = await self._publish(process)
@@ -67,19 +58,24 @@ class Bed:
             raise Broken(f"{told.error} after {told.steps[-3:]}")
         after = await see_whole(self.here.store, {*entrances.paths, *self.here.entries(self.site)})
         manifest = visible(self.here.entries(self.site))
-        await self.saved.bring_back()
+        await self.bring_back()
         before = await see_whole(self.here.store, after.paths)
         return Undisturbed(told.steps, before, after, manifest)
 
+    async def bring_back(self) -> None:
+        """To where the publisher starts."""
+        await self.saved.bring_back()
+        self.stored.bring_back()
+        self.here.now = self._now
+
     async def steps(self, process: Publishers, breach: str) -> list[str]:
         """Those of a publisher that lacks a protection, when nobody kills it."""
-        await self.saved.bring_back()
+        await self.bring_back()
         return (await self._publish(process, breach=breach)).steps
 
     async def kill(self, process: Publishers, known: Undisturbed, step: int, breach: str = "") -> str:
         """The name of the step. Raises Mixed or Broken for what must not be."""
-        await self.saved.bring_back()
-        self.here.now = self._now
+        await self.bring_back()
         reader = Reader(self.here.store, known.before, known.after)
         await reader.start()
         async with anyio.create_task_group() as tasks:
@@ -90,27 +86,8 @@ class Bed:
         await check_whole(self.here.store, (known.before, known.after))
         for change in self.scenario.again:
             await change(self.here, self.site)
-        await self.check_end(known)
+        await check_end(self.here, self.site, known)
         return told.steps[-1]
-
-    async def check_end(self, known: Undisturbed) -> None:
-        if visible(self.here.entries(self.site)) != known.manifest:
-            raise Broken("the manifest is not that of an undisturbed publish")
-        if await check_whole(self.here.store, (known.after,)) != 0:
-            raise Broken("visitors see something else")
-        found = read_pointer(self.here.store, str(self.site))
-        assert found is not None
-        await self._check_states(found[0].number, found[0].generation)
-
-    async def _check_states(self, number: int, generation: int) -> None:
-        rows = await self.here.run(self.site, STATES)
-        live = [row for row in rows if row["state"] == "live"]
-        if not {row["state"] for row in rows} <= SETTLED:
-            raise Broken(f"releases that nobody works at are not settled: {rows}")
-        if [(row["number"], row["is_named"], row["live_generation"]) for row in live] != [
-            (number, True, generation)
-        ]:
-            raise Broken(f"the pointer names {number} in generation {generation}, the database {rows}")
 
     async def _publish(self, process: Publishers, act: tuple[str, ...] = (), **options: Any) -> Told:
         order = Order(
@@ -126,7 +103,7 @@ class Bed:
     async def _all_gone(self, told: Told) -> None:
         """Nothing of the killed publisher is left, neither a child nor a statement on the server."""
         with anyio.fail_after(30):
-            while _lives(told.process) or await self.saved.is_busy(NAME):
+            while _lives(told.process) or await self.saved.is_busy(NAME):  # noqa: ASYNC110 - nobody tells
                 await anyio.sleep(0.005)
 
 
@@ -162,7 +139,7 @@ async def publishers() -> AsyncIterator[Publishers]:
 
 @asynccontextmanager
 async def bed(database: Database, scenario: Scenario) -> AsyncIterator[Bed]:
-    """The scenario up to where its publisher starts. The store lies in memory where there is such a folder."""
+    """The scenario up to where its publisher starts; the store lies in memory if it can."""
     folder = Path(tempfile.mkdtemp(prefix="hustings-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None))
     store = folder / "store"
     store.mkdir()
@@ -172,9 +149,9 @@ async def bed(database: Database, scenario: Scenario) -> AsyncIterator[Bed]:
             site = new_id()
             for change in scenario.before:
                 await change(here, site)
-            saved = Saved(superuser, store)
+            saved = Saved(superuser)
             await saved.save()
-            yield Bed(here, database, scenario, saved, site)
+            yield Bed(here, database, scenario, site, saved=saved, stored=SavedFolder(store))
     finally:
         await superuser.close()
         shutil.rmtree(folder)
@@ -184,5 +161,3 @@ def _root(here: World) -> Path:
     store: Any = here.store
     root: Path = store.root
     return root
-
-

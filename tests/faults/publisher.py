@@ -5,7 +5,9 @@
 
 import asyncio
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +43,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     act: tuple[str, ...] = ("publish",)
     deadly: int | None = None
     """The number of the step at which it dies; counted from 1."""
+    seconds: float | None = None
+    """Its life, from outside and instead of a step; then nothing is counted."""
     breach: str = ""
     """The protection that is taken out."""
 
@@ -76,6 +80,9 @@ def carry_out(engine: Engine, order: Order) -> Told:
         os.close(reading)
         _run(engine, order, writing)
     os.close(writing)
+    if order.seconds is not None:
+        time.sleep(order.seconds)
+        os.kill(process, signal.SIGKILL)  # it is not waited for yet: no other has its id
     with os.fdopen(reading, "rb") as pipe:
         lines = pipe.read().decode().splitlines()
     _, status = os.waitpid(process, 0)
@@ -89,9 +96,10 @@ def _run(engine: Engine, order: Order, told: int) -> None:
     code = 1
     try:
         os.setsid()
-        steps = Steps(told, order.deadly)
-        with asyncio.Runner(loop_factory=lambda: CountingLoop(steps)) as runner:
-            runner.run(_work(engine, order, steps))
+        if order.seconds is None:
+            _count(engine, order, Steps(told, order.deadly))
+        else:
+            asyncio.run(_work(engine, order, AsyncStore(FileStore(Path(order.folder)))))
         code = 0
     except BaseException as error:  # noqa: BLE001 - told to the parent
         os.write(told, f"! {type(error).__name__}: {' '.join(str(error).split())}\n".encode())
@@ -109,7 +117,15 @@ async def _warm(engine: Engine, order: Order) -> None:
     await pool.close()
 
 
-async def _work(engine: Engine, order: Order, steps: Steps) -> None:
+def _count(engine: Engine, order: Order, steps: Steps) -> None:
+    """One thread for the store: the order of the steps is the same in every run."""
+    store = BREACHES[order.breach](Path(order.folder), steps)
+    count_renames(steps)
+    with asyncio.Runner(loop_factory=lambda: CountingLoop(steps)) as runner:
+        runner.run(_work(engine, order, AsyncStore(counted(store, steps), threads=1)))
+
+
+async def _work(engine: Engine, order: Order, store: AsyncStore) -> None:
     pool: Any = await asyncpg.create_pool(
         order.database,
         min_size=0,
@@ -117,16 +133,7 @@ async def _work(engine: Engine, order: Order, steps: Steps) -> None:
         server_settings={"application_name": NAME},
         **connect_options(),
     )
-    store = BREACHES[order.breach](Path(order.folder), steps)
-    count_renames(steps)
-    its = msgspec.structs.replace(
-        engine,
-        pool=pool,
-        # One thread: the order of the steps is the same in every run.
-        store=AsyncStore(counted(store, steps), threads=1),
-        clock=lambda: order.now,
-        gate=anyio.Lock(),
-    )
+    its = msgspec.structs.replace(engine, pool=pool, store=store, clock=lambda: order.now, gate=anyio.Lock())
     await ACTS[order.act[0]](its, order)
     await pool.close()
 

@@ -7,6 +7,7 @@ from urllib.parse import urljoin
 
 import msgspec
 from anyio import Event, sleep
+from anyio.lowlevel import checkpoint
 
 from app.publishing.gateway.asgi import Gateway, Message
 from app.storage.facade import AsyncStore
@@ -44,7 +45,14 @@ async def ask(gateway: Gateway, path: str) -> Seen:
         raise AssertionError
 
     raw = path.encode()
-    scope = {"type": "http", "method": "GET", "path": path, "raw_path": raw, "query_string": b"", "headers": []}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": raw,
+        "query_string": b"",
+        "headers": [],
+    }
     await gateway(scope, receive, send)
     headers = dict(messages[0]["headers"])
     body: bytes = messages[1]["body"]
@@ -68,7 +76,7 @@ async def crawl(gateway: Gateway) -> dict[str, Seen]:
         if path not in seen:
             seen[path] = await ask(gateway, path)
             waiting += seen[path].links
-            await sleep(0)
+            await checkpoint()
     return seen
 
 

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
+from app.storage.store import ObjectStore
 from tests.conftest import Database
 
 TABLES = """
@@ -22,12 +24,10 @@ BUSY = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
 
 
 class Saved:
-    """Rows of every table that belongs to sites, beside the log of changes; and the folder of the store."""
+    """The rows of every table that belongs to sites, the log of changes among them."""
 
-    def __init__(self, superuser: Any, store: Path) -> None:
+    def __init__(self, superuser: Any) -> None:
         self.superuser = superuser
-        self._store = store
-        self._copy = store.with_name(f"{store.name}.saved")
         self._restore = ""
 
     async def save(self) -> None:
@@ -41,12 +41,10 @@ class Saved:
                 f"INSERT INTO {name} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM saved.{name}"
             )
         self._restore = "; ".join(statements)
-        _copy(self._store, self._copy)
 
     async def bring_back(self) -> None:
         """Nobody else may be at work."""
         await self.superuser.execute(self._restore)
-        _copy(self._copy, self._store)
 
     async def is_busy(self, name: str) -> bool:
         """Whether the server still works for a client of this name."""
@@ -55,6 +53,34 @@ class Saved:
 
 async def superuser_of(database: Database) -> Any:
     return await asyncpg.connect(database.url("superuser"))
+
+
+class SavedFolder:
+    """The folder of a store."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._copy = store.with_name(f"{store.name}.saved")
+        _copy(store, self._copy)
+
+    def bring_back(self) -> None:
+        _copy(self._copy, self._store)
+
+
+class SavedBucket:
+    """What a bucket holds, when a publish adds objects and writes over pointers."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._keys = {stored.key for stored in store.list("")}
+        self._pointers = {key: store.get(key) for key in self._keys if key.startswith("live/")}
+
+    def bring_back(self) -> None:
+        added = [stored.key for stored in self._store.list("") if stored.key not in self._keys]
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(self._store.delete, added))
+        for key, body in self._pointers.items():
+            self._store.put(key, body, content_type="application/json")
 
 
 def _copy(source: Path, target: Path) -> None:

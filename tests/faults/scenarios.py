@@ -40,7 +40,9 @@ async def publish(here: World, site: UUID) -> None:
 
 async def edit(here: World, site: UUID) -> None:
     """Seen in its page, the listing, the home page and the sitemap."""
-    await here.run(site, "UPDATE campaigns SET title = 'One, edited', updated_at = $1 WHERE slug = 'one'", here.now)
+    await here.run(
+        site, "UPDATE campaigns SET title = 'One, edited', updated_at = $1 WHERE slug = 'one'", here.now
+    )
 
 
 async def rename_and_delete(here: World, site: UUID) -> None:

@@ -104,7 +104,7 @@ class _Watched(asyncio.Protocol):
 
 
 class _CountedTransport:
-    """Knows as much of PostgreSQL's protocol as it takes to see which messages make the server do something."""
+    """Knows as much of PostgreSQL's protocol as it takes to see what makes the server do something."""
 
     def __init__(self, transport: asyncio.BaseTransport, steps: Steps) -> None:
         self._transport = transport

@@ -4,25 +4,30 @@ Nobody ever sees half a release, nor a link that leads nowhere; and the next sta
 undisturbed publish. The controls take a protection out, and see that this is found out.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from anyio import create_task_group
+from anyio.abc import Process as Publishers
 
+from app.database.cluster import Cluster
 from app.database.engine import Connection, site_transaction
 from app.publishing import releases
 from app.publishing.pointer import Pointer
 from app.publishing.releases import LiveRow
 from app.storage import facade
-from tests.conftest import Cluster, Database, copied
-from tests.faults.bed import Bed, Broken, Mixed, Publishers, bed, publishers
+from tests.conftest import Database, copied
+from tests.faults.bed import Bed, bed, publishers
 from tests.faults.breaches import trusting_put
-from tests.faults.reader import Reader, check_whole
+from tests.faults.ends import Broken
+from tests.faults.reader import Mixed, Reader, check_whole
 from tests.faults.scenarios import SCENARIOS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
+DIGEST = re.compile("[0-9a-f]{64}")
 LANES = 2
 """So many beds at a time: while one waits for its server, another goes on."""
 
@@ -42,13 +47,18 @@ async def test_killed_at_every_step(databases: list[Database], name: str) -> Non
             known = await it.undisturbed(process)
             for number in range(lane, len(known.steps), LANES):
                 kills.append(await it.kill(process, known, number + 1))
-                assert kills[-1] == known.steps[number]
+                assert kind_of(kills[-1]) == kind_of(known.steps[number])
 
     async with create_task_group() as tasks:
         for lane in range(LANES):
             tasks.start_soon(kill, lane)
     assert {kill.partition(":")[0] for kill in kills} == {"store", "file", "database"}
     assert sum(kill == "database: COMMIT sent" for kill in kills) > 3
+
+
+def kind_of(step: str) -> str:
+    """Without the name of the object: rows come in any order, and so do the pages that are made of them."""
+    return DIGEST.sub("", step)
 
 
 @pytest.fixture
