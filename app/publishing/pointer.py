@@ -69,8 +69,8 @@ def flip(store: ObjectStore, pointer: Pointer) -> str:
         refused = refused + 1 if etag == before else 1
         if refused > MOST_REFUSALS:
             raise StoreUnavailable(
-                f"The object store refuses to write {pointer_key(pointer.site_id)} over the etag that it tells, "
-                "again and again. Nothing went live; look at the service's own log, then publish again."
+                f"The object store refuses to write {pointer_key(pointer.site_id)} over the etag it tells. "
+                "Nothing went live; look at the service's own log, then publish again."
             )
         before = etag
         try:

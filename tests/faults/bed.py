@@ -98,16 +98,17 @@ class Bed:
             act=act or self.scenario.act,
             **options,
         )
-        return await ask(process, order)
+        return await give(process, order)
 
     async def _all_gone(self, told: Told) -> None:
         """Nothing of the killed publisher is left, neither a child nor a statement on the server."""
         with anyio.fail_after(30):
-            while _lives(told.process) or await self.saved.is_busy(NAME):  # noqa: ASYNC110 - nobody tells
+            while is_alive(told.process) or await self.saved.is_busy(NAME):  # noqa: ASYNC110 - nobody tells
                 await anyio.sleep(0.005)
 
 
-def _lives(group: int) -> bool:
+def is_alive(group: int) -> bool:
+    """Whether a process of the group is left."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -115,7 +116,7 @@ def _lives(group: int) -> bool:
     return True
 
 
-async def ask(process: Publishers, order: Order) -> Told:
+async def give(process: Publishers, order: Order) -> Told:
     assert process.stdin is not None
     assert process.stdout is not None
     await process.stdin.send(msgspec.json.encode(order) + b"\n")

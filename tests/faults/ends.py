@@ -34,10 +34,10 @@ async def check_end(here: World, site: UUID, known: Undisturbed) -> None:
     if visible(here.entries(site)) != known.manifest:
         raise Broken("the manifest is not that of an undisturbed publish")
     await check_whole(here.store, [known.after])
-    await _check_states(here, site)
+    await check_states(here, site)
 
 
-async def _check_states(here: World, site: UUID) -> None:
+async def check_states(here: World, site: UUID) -> None:
     """The database names what the pointer names, and nothing seems to be at work."""
     found = read_pointer(here.store, str(site))
     assert found is not None

@@ -5,9 +5,9 @@
 
 import asyncio
 import os
+import select
 import signal
 import sys
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -81,8 +81,9 @@ def carry_out(engine: Engine, order: Order) -> Told:
         _run(engine, order, writing)
     os.close(writing)
     if order.seconds is not None:
-        time.sleep(order.seconds)
-        os.kill(process, signal.SIGKILL)  # it is not waited for yet: no other has its id
+        has_ended, _, _ = select.select([reading], [], [], order.seconds)
+        if not has_ended:
+            os.kill(process, signal.SIGKILL)
     with os.fdopen(reading, "rb") as pipe:
         lines = pipe.read().decode().splitlines()
     _, status = os.waitpid(process, 0)

@@ -22,13 +22,13 @@ LINKS = re.compile(rb'(?:(?:href|src)="|url\(["\']?)(/[^"\'#?)]*)')
 class Seen(msgspec.Struct, frozen=True):
     status: int
     release: int | None
-    digest: str
+    body: bytes
     links: frozenset[str]
 
     @property
     def content(self) -> tuple[int, str]:
         """The same in any release that shows the same."""
-        return self.status, self.digest
+        return self.status, hashlib.sha256(self.body).hexdigest()[:16]
 
 
 class Mixed(Exception):
@@ -62,7 +62,7 @@ async def ask(gateway: Gateway, path: str) -> Seen:
     return Seen(
         status=messages[0]["status"],
         release=int(headers[b"hustings-release"]) if b"hustings-release" in headers else None,
-        digest=hashlib.sha256(body).hexdigest()[:16],
+        body=body,
         links=frozenset(links),
     )
 
@@ -105,7 +105,7 @@ async def see_whole(store: ObjectStore, others: Iterable[str] = ()) -> Whole:
 
 def check_followed(seen: Mapping[str, Seen]) -> None:
     if len({one.release for one in seen.values()}) != 1:
-        raise Mixed(f"several releases in one walk: {seen}")
+        raise Mixed(f"several releases in one walk: { {path: one.release for path, one in seen.items()} }")
     bad = {path: one.status for path, one in seen.items() if one.status not in {200, 301, 410}}
     is_empty = seen["/"].release is None
     if bad and not is_empty:

@@ -130,12 +130,14 @@ async def test_every_call_spoiled_once_is_repeated(bucket: Bucket, fault: str) -
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_every_call_spoiled_for_good_leaves_the_live_site(bucket: Bucket, fault: str) -> None:
     known, calls = await bucket.undisturbed()
+    assert calls[-1] == flip_of(calls)
     for number in numbers(fault, calls):
         await bucket.bring_back()
         bucket.proxy.spoil(fault, Calls(number), times=1_000_000)
         with pytest.raises(StoreUnavailable) as caught:
             await bucket.publish(patience(fault))
         assert names(str(caught.value), first_that_counts(bucket.proxy.calls[number - 1 :]))
+        assert ("not known whether" in str(caught.value)) == (number > len(calls) - 2)
         await check_failed(bucket, known, fault, is_flip=calls[number - 1] == flip_of(calls))
         bucket.proxy.calm()
         await bucket.here.publish(bucket.site)

@@ -130,7 +130,7 @@ def test_a_store_that_refuses_its_own_etag_is_given_up() -> None:
 
     store = Refusing()
     flip(store, pointer(1))
-    with pytest.raises(StoreUnavailable, match="over the etag that it tells"):
+    with pytest.raises(StoreUnavailable, match="over the etag it tells"):
         flip(store, pointer(2))
 
 
