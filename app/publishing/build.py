@@ -84,6 +84,9 @@ class Build:
     async def run(self, plan: Plan) -> Built:
         """`begin` is awaited before the first thing that differs from the base is made."""
         self._absent.update(plan.orphans)
+        if plan.is_full:
+            # Every page is looked at: what only a redirect claims is not one any more.
+            self._absent.update(plan.candidates[self._kinds.redirects.name])
         for kind in self._kinds.pages:
             for paths in chunks(plan.candidates[kind.name], CHUNK if kind.template else CHUNK_OF_FILES):
                 await self._chunk(kind, paths)

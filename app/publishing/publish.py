@@ -230,13 +230,13 @@ async def flip_to(run: Run, ticket: Ticket, pointer: Pointer, report: Reporter) 
 
 
 async def _is_flipped(store: AsyncStore, pointer: Pointer, error: StoreUnavailable) -> bool:
-    """After a flip without an answer. Raises its error, with a warning, when there is none to a look either."""
+    """After a flip without an answer. Raises its error, with a warning, when a look gets none either."""
     try:
         found = await store.run(partial(read_pointer, store.store, pointer.site_id))
     except StoreUnavailable:
         raise StoreUnavailable(
-            f"{error.detail} It is not known whether release {pointer.number} is live: publish again when the "
-            "store answers."
+            f"{error.detail} It is not known whether release {pointer.number} is live: publish again when "
+            "the store answers."
         ) from error
     return found is not None and found[0] == pointer
 
