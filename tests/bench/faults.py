@@ -188,7 +188,12 @@ async def _rounds(site: Site) -> None:
         number += 1
         [name] = site.dice.choices(names, [often for often, _ in EDITS.values()])
         await EDITS[name][1](site.here, site.id, number)
-        await _kill(site, site.dice.uniform(0, site.seconds[name]))
+        await _kill(site, site.seconds[name] * _moment(site.dice))
+
+
+def _moment(dice: random.Random) -> float:
+    """At any time of a publish, and as often around its end, where the flip is."""
+    return dice.uniform(*dice.choice([(0.0, 1.0), (0.85, 1.1)]))
 
 
 async def _kill(site: Site, seconds: float) -> None:

@@ -15,8 +15,10 @@ from app.storage.store import ObjectStore
 
 PAUSE = 0.005
 """Seconds between two requests of a reader, so that the publisher is not starved."""
-ENTRANCES = ("/", "/robots.txt", "/sitemap.xml")
-LINKS = re.compile(rb'(?:(?:href|src)="|url\(["\']?)(/[^"\'#?)]*)')
+UNKNOWN = "/no-such-page"
+"""Answered by the site's own page for that."""
+ENTRANCES = ("/", "/robots.txt", "/sitemap.xml", UNKNOWN)
+LINKS = re.compile(rb'(?:(?:href|src)="|url\(["\']?|<loc>[a-z]+://[^/<]+)(/[^"\'#?)<]*)')
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -103,10 +105,15 @@ async def see_whole(store: ObjectStore, others: Iterable[str] = ()) -> Whole:
     return Whole({path: one.content for path, one in seen.items()}, known)
 
 
+def is_missing(path: str, one: Seen) -> bool:
+    """Whether a link led there, and there is nothing."""
+    return one.status not in {200, 301, 410} and path != UNKNOWN
+
+
 def check_followed(seen: Mapping[str, Seen]) -> None:
     if len({one.release for one in seen.values()}) != 1:
         raise Mixed(f"several releases in one walk: { {path: one.release for path, one in seen.items()} }")
-    bad = {path: one.status for path, one in seen.items() if one.status not in {200, 301, 410}}
+    bad = {path: one.status for path, one in seen.items() if is_missing(path, one)}
     is_empty = seen["/"].release is None
     if bad and not is_empty:
         raise Mixed(f"linked, and not there: {bad}")
@@ -166,5 +173,5 @@ class Reader:
         whole = self._before if one.release == self._first else self._after
         if one.content != whole.known.get(path):
             raise Mixed(f"{path} of release {one.release} is {one.content}, not {whole.known.get(path)}")
-        if one.status not in {200, 301, 410} and one.release is not None:
+        if is_missing(path, one) and one.release is not None:
             raise Mixed(f"{path} of release {one.release} answers {one.status}")

@@ -172,7 +172,7 @@ async def check_failed(bucket: Bucket, known: Undisturbed, fault: str, *, is_fli
 
 async def test_the_control_that_does_not_repeat(bucket: Bucket) -> None:
     _, calls = await bucket.undisturbed()
-    for number in numbers("503", calls):
+    for number in [number for number in numbers("503", calls) if calls[number - 1].method != "DELETE"]:
         await bucket.bring_back()
         bucket.proxy.spoil("503", Calls(number))
         with pytest.raises(StoreUnavailable):
