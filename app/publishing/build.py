@@ -76,6 +76,9 @@ class Build:
     async def run(self, plan: Plan) -> Built:
         """`begin` is awaited before anything that differs from the base is noted."""
         self._absent.update(plan.orphans)
+        if plan.is_full:
+            # Every page is looked at: what only a redirect claims is not one any more.
+            self._absent.update(plan.candidates[self._kinds.redirects.name])
         rendered = [kind for kind in self._kinds.pages if kind.template]
         files = [kind for kind in self._kinds.pages if not kind.template]
         is_much = sum(len(plan.candidates[kind.name]) for kind in rendered) >= MANY
