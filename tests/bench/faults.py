@@ -223,7 +223,7 @@ def _generation(site: Site) -> int:
 
 
 def _cut_off(site: Site) -> int:
-    """Objects that the live release needs, and that are not in the store as it says; brotli may come later."""
+    """Objects that the live release needs, and that are not in the store; brotli may come later."""
     found = 0
     for entry in site.here.entries(site.id).values():
         if entry.blob is None or entry.blob in site.looked_at:

@@ -148,7 +148,7 @@ async def test_every_call_spoiled_for_good_leaves_the_live_site(bucket: Bucket, 
 
 
 def that_may_be_named(spoiled: list[Call]) -> list[Call]:
-    """The first: unless it removes a small object of the probes, which may stay, or is one of many at a time."""
+    """The first, unless it removes an object of the probes, which may stay, or is one of many at a time."""
     first = next(call for call in spoiled if call.method != "DELETE")
     return [call for call in spoiled if call.method == "HEAD"] if first.method == "HEAD" else [first]
 
@@ -177,7 +177,7 @@ async def check_failed(bucket: Bucket) -> None:
 
 async def test_the_control_that_does_not_repeat(bucket: Bucket) -> None:
     _, calls = await bucket.undisturbed()
-    for number in [number for number in numbers("503", calls) if calls[number - 1].method != "DELETE"]:
+    for number in [n for n in range(1, flip_of(calls) + 1) if calls[n - 1].method != "DELETE"]:
         await bucket.bring_back()
         bucket.proxy.spoil("503", Calls(number))
         with pytest.raises(StoreUnavailable):
