@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from app.campaigns.hidden import HiddenCampaigns
 from app.campaigns.listing import Rows
 from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
 from app.database.engine import Pool, make_pool
@@ -17,8 +18,9 @@ from app.publishing.afterwards.jobs import afterwards_handlers
 from app.publishing.chunk import Kinds, Workshop
 from app.publishing.compress import compress_handler
 from app.publishing.elsewhere import Database, Elsewhere
+from app.publishing.engine import CONNECTIONS, Engine
+from app.publishing.kinds import Naming
 from app.publishing.pool import Renderers, renderers
-from app.publishing.publish import CONNECTIONS, Engine
 from app.publishing.spread import Spread, spread_handler
 from app.publishing.templating import make_environment, template_digests
 from app.settings import Settings
@@ -34,6 +36,22 @@ COUNTED = frozenset({"endorsements", "stakeholders"})
 """What visitors write: a refresh takes it live without an editor."""
 
 STYLES = ("frame.css", "content.css")
+
+DYNAMIC = ("/api", "/desk", "/healthz", "/readyz", "/metrics")
+"""Beginnings of the paths that the server answers itself, and no release."""
+
+NAMINGS = (
+    Naming("sites", "site", "sites", "name"),
+    Naming("homepages", "home page of", "home pages", "organization_name"),
+    Naming("content_blocks", "block", "blocks", "name"),
+    Naming("campaigns", "campaign", "campaigns", "title"),
+    Naming("endorsements", "endorsement", "endorsements"),
+    Naming("stakeholders", "person or organization that endorsed", "people and organizations"),
+    Naming("pages", "page", "pages", "title"),
+    Naming("media", "picture", "pictures", "filename"),
+    Naming("redirects", "redirect from", "redirects", "from_path"),
+)
+"""How the rows are called that a dry run gives as reasons. Names of people are not for everybody."""
 
 
 def make_store(settings: Settings) -> ObjectStore:
@@ -117,6 +135,9 @@ def page_kinds(assets: SharedAssets) -> Kinds:
         redirects=Redirects(),
         gone=Gone(),
         gone_page=gone_page,
+        hidden=(HiddenCampaigns(),),
+        namings=NAMINGS,
+        dynamic=DYNAMIC,
     )
 
 

@@ -8,7 +8,7 @@ from app.commands.sites import all_sites
 from app.kit.resources import resource
 from app.packing import PACKS
 from app.packs.load import load_pack
-from app.publishing.publish import Engine
+from app.publishing.engine import Engine
 from app.settings import Settings
 from app.wiring import open_engine
 

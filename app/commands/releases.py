@@ -15,9 +15,9 @@ from app.commands.sites import chosen_site, one_site, site_option, sites_of
 from app.publishing.activation import Activated
 from app.publishing.activation import activate as activate_release
 from app.publishing.activation import rollback as roll_back
+from app.publishing.engine import Engine
 from app.publishing.garbage import Collected, collect
 from app.publishing.history import ReleaseDetail, ReleaseLine, list_releases, show_release
-from app.publishing.publish import Engine
 from app.publishing.reconcile import reconcile
 from app.settings import Settings
 from app.storage.store import StoreUnavailable
@@ -153,7 +153,7 @@ def line_of(slug: str, line: ReleaseLine) -> str:
     parts += [f"shows release {line.content}"] if line.content is not None else []
     if line.afterwards is not None:
         parts.append(f"purge {line.afterwards.purge}, sample {line.afterwards.sample}")
-    parts += [line.error] if line.error else []
+    parts += [line.error.replace("\n", " ")] if line.error else []
     return "  ".join(parts)
 
 

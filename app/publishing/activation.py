@@ -23,6 +23,8 @@ from app.publishing.base import DAMAGED, Base, read_base
 from app.publishing.build import Build
 from app.publishing.comparison import Hidden, compare
 from app.publishing.content import freeze
+from app.publishing.engine import Engine, Run, connections
+from app.publishing.golive import flip_to, give_up, make_live
 from app.publishing.kinds import Content, SiteFacts
 from app.publishing.lease import Lease, lease
 from app.publishing.manifest import (
@@ -33,7 +35,7 @@ from app.publishing.manifest import (
 )
 from app.publishing.plan import Plan
 from app.publishing.pointer import Pointer, read_pointer
-from app.publishing.publish import Engine, Run, connections, flip_to, give_up, make_live, read_tombstones
+from app.publishing.prepare import read_tombstones
 from app.publishing.releases import LiveRow
 from app.publishing.render import Recipe
 from app.publishing.report import Reporter
@@ -149,7 +151,7 @@ async def _make_without(  # noqa: PLR0917 - the parts of one call
     build = Build(
         content,
         engine.kinds,
-        Recipe(engine.environment, engine.digests, site.shell, engine.program),
+        Recipe(engine.environment, engine.digests, site, engine.program),
         base=run.base.manifest,
         tombstones=paths,
         store=engine.store,

@@ -1,6 +1,6 @@
 """From a plan to the changes of the manifest, with every blob they need in the store."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -8,8 +8,10 @@ import anyio
 import msgspec
 from anyio import to_thread
 
+from app.publishing.checks import PageFacts
 from app.publishing.chunk import Chunk, Kinds, Made, Maker, is_current, keep
 from app.publishing.elsewhere import Elsewhere, export
+from app.publishing.judge import Judge
 from app.publishing.kinds import Content, PageKind
 from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest, is_expired
 from app.publishing.plan import Plan, is_page
@@ -37,7 +39,7 @@ class Built(msgspec.Struct, kw_only=True):
 
 
 class Build:
-    """One pass over the candidates of a plan. Without a store nothing is rendered: a dry run.
+    """One pass over the candidates of a plan. A dry run makes all and keeps nothing.
 
     With `verify` a page that has not changed is made again if its objects are lost or cut off in the store.
     `elsewhere` are processes that take the templates' work off this one when it is much.
@@ -51,11 +53,13 @@ class Build:
         *,
         base: Manifest,
         tombstones: Collection[str],
-        store: AsyncStore | None,
+        store: AsyncStore,
         verify: bool,
         begin: Callable[[], Awaitable[None]],
         report: Reporter,
         elsewhere: Elsewhere | None = None,
+        judge: Judge | None = None,
+        dry_run: bool = False,
     ) -> None:
         self._content = content
         self._kinds = kinds
@@ -67,18 +71,22 @@ class Build:
         self._begun = anyio.Lock()
         self._begin_once = begin
         self._report = report
-        self._elsewhere = elsewhere if store is not None else None
-        self._maker = Maker(content, kinds, recipe, store=store, verify=verify, begin=self._begin)
+        self._elsewhere = elsewhere
+        self._judge = judge
+        self._dry_run = dry_run
+        self._maker = Maker(
+            content, kinds, recipe, store=store, verify=verify, dry_run=dry_run, begin=self._begin
+        )
         self._present: set[str] = set()
         self._absent: set[str] = set()
+        self._sees_all = False
+        """After a full plan a page that is not present is not there, whatever the base says."""
         self.built = Built()
 
     async def run(self, plan: Plan) -> Built:
-        """`begin` is awaited before anything that differs from the base is noted."""
+        """`begin` is awaited before the first thing that differs from the base is made."""
+        self._sees_all = plan.is_full
         self._absent.update(plan.orphans)
-        if plan.is_full:
-            # Every page is looked at: what only a redirect claims is not one any more.
-            self._absent.update(plan.candidates[self._kinds.redirects.name])
         rendered = [kind for kind in self._kinds.pages if kind.template]
         files = [kind for kind in self._kinds.pages if not kind.template]
         is_much = sum(len(plan.candidates[kind.name]) for kind in rendered) >= MANY
@@ -94,7 +102,8 @@ class Build:
         self, elsewhere: Elsewhere, plan: Plan, rendered: Sequence[PageKind], files: Sequence[PageKind]
     ) -> None:
         """Templates there, files here, at the same time."""
-        begin = await export(self._content, self._recipe.digest(self._kinds.all), verify=self._verify)
+        recipe = self._recipe.digest(self._kinds.all)
+        begin = await export(self._content, recipe, verify=self._verify, dry_run=self._dry_run)
         chunks = await to_thread.run_sync(lambda: list(self._chunks(plan, rendered)))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(elsewhere.make, begin, chunks, self._note)
@@ -122,10 +131,16 @@ class Build:
         self._present.update(path for path in chunk.paths if path not in absent)
         if made.changes:
             await self._begin()
-        self.built.changes.update(made.changes)
+        self._take(made.changes, made.facts)
         self.built.rendered += len(made.changes)
         self.built.uploaded += made.uploaded
         self._report.advance(len(chunk.paths))
+
+    def _take(self, changes: Mapping[str, Entry], facts: Mapping[str, PageFacts]) -> None:
+        self.built.changes.update(changes)
+        if self._judge is not None:
+            for path, entry in changes.items():
+                self._judge.add(path, entry, facts.get(path))
 
     async def _begin(self) -> None:
         async with self._begun:
@@ -145,7 +160,8 @@ class Build:
         """Something that was not looked at, and is not itself a redirect or gone, is still there."""
         old = self._base.get(path)
         is_there = old is not None and old.status not in (301, 410) and old.gone_on is None
-        return path in self._tombstones or (is_there and path not in self._absent)
+        is_unseen = not self._sees_all and path not in self._absent
+        return path in self._tombstones or (is_there and is_unseen)
 
     async def _remove(self) -> None:
         """A page that is not there any more is gone (410), an asset stays a while, the rest is dropped."""
@@ -174,8 +190,11 @@ class Build:
             return
         await self._begin()
         entries = [_as_gone(output(self._recipe, kind, path, page, fingerprint), day) for path in stale]
-        self.built.changes.update({made.path: made.entry for made in entries})
-        if self._store is not None:
+        self._take(
+            {made.path: made.entry for made in entries},
+            {made.path: made.facts for made in entries if made.facts is not None},
+        )
+        if not self._dry_run:
             await keep(self._store, entries)
 
 
@@ -191,9 +210,10 @@ def retire(old: Entry, today: date) -> Change:
 
 
 def _gone_on(old: Entry | None, content: Content) -> date:
+    today = content.frozen_at.date()
     if old is not None and old.status == 410 and old.gone_on:
-        return date.fromisoformat(old.gone_on)
-    return content.frozen_at.date()
+        return min(date.fromisoformat(old.gone_on), today)
+    return today
 
 
 def _as_gone(made: Output, day: date) -> Output:

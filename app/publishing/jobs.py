@@ -14,7 +14,8 @@ from app.jobs.handlers import AnyHandler, Handler, JobContext
 from app.jobs.job import Job, SiteJob
 from app.jobs.queue import enqueue
 from app.jobs.schedule import Scheduled, dedupe_key
-from app.publishing.publish import Engine, publish
+from app.publishing.engine import Engine
+from app.publishing.publish import publish
 from app.publishing.reconcile import reconcile
 from app.publishing.report import Silent
 

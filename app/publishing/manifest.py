@@ -11,7 +11,7 @@ import hashlib
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Literal, TypeVar
 
@@ -62,6 +62,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the input that made the body; for the planner, the gateway ignores it."""
     gone_on: str | None = None
     """ISO date since when a 410 is gone, or since when no page needs an asset that answers 200."""
+    links: tuple[str, ...] = ()
+    """Paths of the site that the page links to, sorted, without those of the shell: when one of them goes
+    away it is known who leads there. The gateway ignores it."""
 
     def __post_init__(self) -> None:
         if (self.location is not None) != (self.status == 301):
@@ -150,6 +153,17 @@ class Manifest:
             if is_retired(entry) and is_expired(entry.gone_on, today)
         )
 
+    def scan(self, words: Collection[str] = ()) -> Iterator[tuple[str, Entry]]:
+        """Like `items`, without keeping what is read: for a look at a large site.
+
+        With words, shards in whose JSON none of them stands as a string are passed over.
+        """
+        marks = [msgspec.json.encode(word) for word in words]
+        for shard, name in self.shards.items():
+            body = self._fresh.get(name) or unpack(self._read(shard_key(name)), shard_key(name), name)
+            if not marks or any(mark in body for mark in marks):
+                yield from (self._entries.get(shard) or self._decode(name)).items()
+
     def __len__(self) -> int:
         return sum(self.counts.values())
 
@@ -206,6 +220,13 @@ class Manifest:
         if name in self._fresh:
             return msgspec.json.decode(self._fresh[name], type=dict[str, Entry])
         return load_shard(self._read, name)
+
+
+def is_same(old: Change, new: Entry) -> bool:
+    """Whether visitors get the same answer: fingerprint and links are for publishers alone."""
+    if old is None:
+        return False
+    return old == msgspec.structs.replace(new, fingerprint=old.fingerprint, links=old.links)
 
 
 def diff(old: Manifest, new: Manifest) -> dict[str, tuple[Change, Change]]:

@@ -20,6 +20,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     candidates: dict[str, tuple[str, ...]]
     orphans: tuple[str, ...]
     """Paths of the base that no kind claims any more: in a full plan all, else assets that expired."""
+    changes: Changes | None = None
+    """What the candidates were found from; None for a full plan."""
 
     def __len__(self) -> int:
         return sum(len(paths) for paths in self.candidates.values())
@@ -43,7 +45,7 @@ async def make_plan(
     lifted = changes.values("tombstones", "path")
     candidates = {kind.name: await _touched(kind, content, changes, lifted) for kind in kinds}
     expired = await to_thread.run_sync(base.expired, content.frozen_at.date())
-    return Plan(is_full=False, candidates=_sorted(candidates), orphans=tuple(expired))
+    return Plan(is_full=False, candidates=_sorted(candidates), orphans=tuple(expired), changes=changes)
 
 
 async def _touched(
@@ -64,6 +66,7 @@ def _is_known(content: Content, live: LiveRow | None, recipe: str) -> bool:
         live is not None
         and live.snapshot is not None
         and live.frozen_at is not None
+        and live.frozen_at <= content.frozen_at
         and live.database_id == content.database_id
         and live.recipe == recipe
         and not live.is_forgotten

@@ -18,10 +18,11 @@ from app.errors import Conflict, NotFound, Unprocessable
 from app.kit.ids import new_id
 from app.publishing.activation import Hands, release_without
 from app.publishing.base import Base, read_base
+from app.publishing.engine import Engine, connections
 from app.publishing.kept import Tombstones, blobs_at, list_roots, names_in
 from app.publishing.lease import lease
 from app.publishing.manifest import NOT_FOUND_PATH, Encoding, Manifest, blob_key
-from app.publishing.publish import Engine, connections, read_tombstones
+from app.publishing.prepare import read_tombstones
 from app.publishing.report import Reporter
 from app.storage.store import ObjectNotFound, ObjectStore
 

@@ -20,7 +20,8 @@ import msgspec
 
 from app.database.engine import connect_options, make_pool
 from app.publishing.activation import activate, rollback
-from app.publishing.publish import Engine, publish
+from app.publishing.engine import Engine
+from app.publishing.publish import publish
 from app.publishing.report import Silent
 from app.publishing.takedown import takedown
 from app.storage.facade import AsyncStore
