@@ -18,8 +18,9 @@ from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Sen
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.campaigns.api import routes as campaign_routes
-from app.database.engine import Pool, make_engine, make_pool
+from app.database.engine import Pool, make_pool
 from app.database.listen import listening
+from app.database.orm import make_engine
 from app.errors import ConfigurationError
 from app.kit.clock import Clock, system_clock
 from app.kit.paging import Cursors
@@ -41,13 +42,11 @@ from app.web.paging import provide_window
 from app.web.problems import problem_handler
 from app.web.requests import Edge
 from app.web.sessions import database_plugin, session_dependencies
-from app.wiring import make_store
+from app.wiring import DYNAMIC, make_store
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 PlainApp = Callable[[Any, Any, Any], Awaitable[None]]
 """ASGI without Litestar's narrow types."""
-
-_DYNAMIC = ("/api", "/desk", "/healthz", "/readyz", "/metrics")
 
 _API: list[ControllerRouterHandler] = [*site_routes, *page_routes, *campaign_routes]
 _PLAIN: list[ControllerRouterHandler] = [healthz, readyz, metrics_page]
@@ -120,7 +119,7 @@ def application(settings: Settings | None = None) -> ASGIApp:
 
 def is_dynamic(path: str) -> bool:
     """Whether an address is Litestar's; the rest is the gateway's."""
-    return any(path == prefix or path.startswith(prefix + "/") for prefix in _DYNAMIC)
+    return any(path == prefix or path.startswith(prefix + "/") for prefix in DYNAMIC)
 
 
 def _dispatch(edge: PlainApp, gateway: PlainApp) -> ASGIApp:

@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Slug of the site that answers for unknown hosts; without it the oldest."""
     allowed_hosts: str = ""
     """Hosts of the API, separated by commas; required in production, empty means any."""
+    refresh_minutes: int = 0
+    """How often workers publish what moved without an editor; 0: never."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
 
@@ -142,6 +144,7 @@ def _decode(wanted: type, value: object) -> object:
 
 def _check_values(settings: Settings) -> None:
     ranges = {"port": (1, 65535), "workers": (1, 64), "database_pool_size": (1, 500)}
+    ranges["refresh_minutes"] = (0, 60)
     for field, (low, high) in ranges.items():
         if not low <= getattr(settings, field) <= high:
             raise ConfigurationError(f"{PREFIX}{field.upper()} must lie between {low} and {high}.")

@@ -5,28 +5,25 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from app.campaigns.hidden import HiddenCampaigns
 from app.campaigns.listing import Rows
-from app.campaigns.pack import PACK as CAMPAIGNS
 from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
 from app.database.engine import Pool, make_pool
-from app.endorsements.pack import PACK as ENDORSEMENTS
 from app.endorsements.published import Endorsements
 from app.jobs.handlers import AnyHandler
 from app.kit.clock import Clock, system_clock
 from app.kit.resources import program_digest, resource
-from app.packs.parts import Part
-from app.pages.pack import PACK as PAGES
 from app.pages.published import Gone, Home, HomeInSitemap, MediaFiles, NotFound, Redirects, gone_page
 from app.publishing.afterwards.jobs import afterwards_handlers
 from app.publishing.chunk import Kinds, Workshop
 from app.publishing.compress import compress_handler
 from app.publishing.elsewhere import Database, Elsewhere
+from app.publishing.engine import CONNECTIONS, Engine
+from app.publishing.kinds import Naming
 from app.publishing.pool import Renderers, renderers
-from app.publishing.publish import CONNECTIONS, Engine
 from app.publishing.spread import Spread, spread_handler
 from app.publishing.templating import make_environment, template_digests
 from app.settings import Settings
-from app.sites.pack import PACK as SITE
 from app.sites.published import Robots, SharedAssets
 from app.sites.sitemap import Sitemap
 from app.storage.facade import AsyncStore
@@ -35,11 +32,26 @@ from app.storage.urls import open_store
 
 MOST_PROCESSES = 8
 """Of one machine that render; beyond it the database is what they wait for."""
+COUNTED = frozenset({"endorsements", "stakeholders"})
+"""What visitors write: a refresh takes it live without an editor."""
 
 STYLES = ("frame.css", "content.css")
 
-PACKS: tuple[Part, ...] = (SITE, PAGES, CAMPAIGNS, ENDORSEMENTS)
-"""What content packs hold, in the order in which it is written."""
+DYNAMIC = ("/api", "/desk", "/healthz", "/readyz", "/metrics")
+"""Beginnings of the paths that the server answers itself, and no release."""
+
+NAMINGS = (
+    Naming("sites", "site", "sites", "name"),
+    Naming("homepages", "home page of", "home pages", "organization_name"),
+    Naming("content_blocks", "block", "blocks", "name"),
+    Naming("campaigns", "campaign", "campaigns", "title"),
+    Naming("endorsements", "endorsement", "endorsements"),
+    Naming("stakeholders", "person or organization that endorsed", "people and organizations"),
+    Naming("pages", "page", "pages", "title"),
+    Naming("media", "picture", "pictures", "filename"),
+    Naming("redirects", "redirect from", "redirects", "from_path"),
+)
+"""How the rows are called that a dry run gives as reasons. Names of people are not for everybody."""
 
 
 def make_store(settings: Settings) -> ObjectStore:
@@ -47,15 +59,14 @@ def make_store(settings: Settings) -> ObjectStore:
     return open_store(settings.store_url, settings.data / "build")
 
 
-def afterwards(settings: Settings) -> tuple[AnyHandler, ...]:
+def afterwards(settings: Settings, store: AsyncStore) -> tuple[AnyHandler, ...]:
     """The jobs that follow each flip. Raises ConfigurationError."""
-    store = AsyncStore(make_store(settings))
     return (*afterwards_handlers(store, settings.purge_url), compress_handler(store))
 
 
-def rendering(settings: Settings) -> tuple[AnyHandler, ...]:
+def rendering(settings: Settings, workshop: Workshop) -> tuple[AnyHandler, ...]:
     """The job of helping with the builds of other machines."""
-    return (spread_handler(make_workshop(make_store(settings)), database_of(settings)),)
+    return (spread_handler(workshop, database_of(settings)),)
 
 
 def database_of(settings: Settings) -> Database:
@@ -91,7 +102,7 @@ def engine_of(
     elsewhere: Elsewhere | None = None,
 ) -> Engine:
     parts = {name: getattr(workshop, name) for name in Workshop.__struct_fields__}
-    return Engine(pool=pool, clock=clock, actor=actor, elsewhere=elsewhere, **parts)
+    return Engine(pool=pool, clock=clock, actor=actor, elsewhere=elsewhere, counted=COUNTED, **parts)
 
 
 @contextmanager
@@ -124,6 +135,9 @@ def page_kinds(assets: SharedAssets) -> Kinds:
         redirects=Redirects(),
         gone=Gone(),
         gone_page=gone_page,
+        hidden=(HiddenCampaigns(),),
+        namings=NAMINGS,
+        dynamic=DYNAMIC,
     )
 
 

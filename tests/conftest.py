@@ -5,15 +5,15 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 import hypothesis
 import pytest
 
 from app.database import migrations
-from app.database.cluster import Cluster, Role, remove_cluster, running_cluster
+from app.database.cluster import Cluster, Role, running_cluster
 from app.database.provision import ROLES, provision
+from tests.memory import data_folder, write_into_memory
 from tests.storage.ceph import Ceph, running_ceph
 
 # A machine that is busy is no failure: examples have no time limit.
@@ -22,6 +22,28 @@ hypothesis.settings.load_profile("hustings")
 
 TEMPLATE = "hustings_template"
 _numbers = itertools.count(1)
+
+
+LONGEST = (
+    "tests/faults/",
+    "tests/test_dev.py",
+    "tests/browser/",
+    "tests/publishing/",
+    "tests/storage/test_s3.py",
+    "tests/commands/",
+    "tests/database/test_cluster.py",
+)
+"""Where workers share the files out, these come first: none is left alone with a long one at the end."""
+
+
+def pytest_configure() -> None:
+    write_into_memory()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only in a worker of pytest-xdist: alone, tests run in the order in which they are written."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: [not item.nodeid.startswith(start) for start in LONGEST])
 
 
 @dataclass(frozen=True)
@@ -48,11 +70,9 @@ def ceph() -> Iterator[Ceph]:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    data: Path = tmp_path_factory.mktemp("cluster")
-    with running_cluster(data, safe=False) as running:
+def cluster() -> Iterator[Cluster]:
+    with data_folder() as data, running_cluster(data, safe=False) as running:
         yield running
-    remove_cluster(data)
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,19 @@ def test_the_command_line_gets_its_words_and_gives_its_status() -> None:
     assert dev("hustings", "nothing").returncode == 2
 
 
+def is_shared_out(*words: str) -> bool:
+    """Whether `./dev test` with these words starts several workers."""
+    script = f'source {DEV} help >/dev/null && names_no_test "$@"'
+    return run(["bash", "-c", script, "bash", *words]).returncode == 0
+
+
+def test_all_tests_are_shared_out_and_a_few_start_at_once() -> None:
+    assert is_shared_out()
+    assert is_shared_out("-x", "--cov=app", "--cov-branch")
+    assert not is_shared_out("tests/test_dev.py")
+    assert not is_shared_out("-x", "-k", "dev")
+
+
 @needs_mounts
 def test_who_may_not_install_is_told_exactly_what_to_run(readable: Path) -> None:
     somebody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -14,7 +14,8 @@ from app.database.cluster import is_running, remove_cluster
 from app.errors import ConfigurationError
 from app.server import _refusal, reserved_port
 from tests.conftest import Database
-from tests.faults.test_up import Place, come_true, free_port
+from tests.faults.test_up import Place, come_true
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from app.jobs.handlers import AnyHandler
 from app.jobs.ledger import DISCONNECTED
 from app.jobs.worker import Timing, Worker
 from app.logs import configure_logs
+from app.publishing.engine import Engine
 from app.publishing.flips import FollowUp, follow_up_of
-from app.publishing.publish import Engine
 from app.settings import Settings
 
 LONGEST = 90.0

@@ -9,12 +9,13 @@ from app.commands.context import notice, run
 from app.commands.groups import Group
 from app.database.engine import Connection, connect_options
 from app.errors import Unprocessable
+from app.packing import PACKS
 from app.packs.dump import dump_pack
 from app.packs.load import LoadReport, load_pack
 from app.packs.upsert import Written
 from app.settings import Settings
 from app.storage.facade import AsyncStore
-from app.wiring import PACKS, make_store
+from app.wiring import make_store
 
 FOLDER = click.Path(path_type=Path)
 

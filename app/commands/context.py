@@ -21,7 +21,6 @@ import msgspec
 import rich_click as click
 
 from app.commands.groups import chosen_data
-from app.database import migrations
 from app.database.cluster import Cluster, running_cluster
 from app.database.provision import provision
 from app.database.schema import check_schema
@@ -104,6 +103,9 @@ def owner_url(settings: Settings) -> str:
 
 
 def _make_ready(cluster: Cluster, data: Path) -> None:
+    # Only here: nothing else wants Alembic, which takes as long to load as a small publish takes.
+    from app.database import migrations  # noqa: PLC0415
+
     with (data / "migrate.lock").open("ab") as alone:
         fcntl.flock(alone, fcntl.LOCK_EX)
         provision(cluster.url("superuser", "postgres"))

@@ -4,6 +4,8 @@ A command is a thin function of its own module in this package, declared with `@
 in a `Group`, and listed in `app.cli`. Exit status: 0 done, 1 refused or failed, 2 usage.
 """
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,24 @@ class Group(click.RichGroup):
 
 
 class Program(Group):
-    """The outermost group: an expected failure becomes its sentence on standard error and exit status 1."""
+    """The outermost group: an expected failure becomes its sentence on standard error and exit status 1.
+
+    `places` gives each command as `module:name`, in the order of the help.
+    """
+
+    def __init__(self, *args: Any, places: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
+        if cmd_name not in self._places:
+            return None
+        module, _, name = self._places[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

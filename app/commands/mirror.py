@@ -11,14 +11,14 @@ from app.commands.groups import Command
 from app.commands.progress import reporting
 from app.commands.sites import chosen_site, one_site, site_option
 from app.errors import ConfigurationError
+from app.publishing.engine import Engine
 from app.publishing.mirror.outcome import Mirrored
 from app.publishing.mirror.run import Mirror
 from app.publishing.mirror.trees import TreeMirror
-from app.publishing.publish import Engine
 from app.publishing.report import Reporter
 from app.publishing.takedown import every_tombstone
 from app.settings import Settings
-from app.storage.urls import open_trees, open_web
+from app.storage.web_urls import open_trees, open_web
 from app.wiring import open_engine
 
 Layout = Literal["plain", "nginx"]

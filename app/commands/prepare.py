@@ -6,10 +6,11 @@ from pathlib import Path
 from app.commands.publish import Options, publish_sites
 from app.commands.sites import all_sites
 from app.kit.resources import resource
+from app.packing import PACKS
 from app.packs.load import load_pack
-from app.publishing.publish import Engine
+from app.publishing.engine import Engine
 from app.settings import Settings
-from app.wiring import PACKS, open_engine
+from app.wiring import open_engine
 
 MARKER = "demo-loaded"
 """Written into the data folder last: a start that was killed in the middle begins again."""

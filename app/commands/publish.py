@@ -1,6 +1,7 @@
 """`hustings publish`: what changed goes live, as one release of each site."""
 
 import asyncio
+import sys
 from functools import partial
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -8,21 +9,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import rich_click as click
 
-from app.commands.afterwards import follow_through
 from app.commands.context import actor, command_settings, database, notice
 from app.commands.groups import Command
+from app.commands.preview import preview_lines, stops, warning_lines
 from app.commands.progress import reporting
 from app.commands.sites import sites_of
 from app.database.engine import site_transaction
 from app.database.failures import from_database, from_driver
 from app.errors import AppError, PublishError
 from app.publishing.chunk import Workshop
+from app.publishing.engine import Engine
 from app.publishing.manifest import CorruptObject
 from app.publishing.pointer import read_pointer
 from app.publishing.pool import Renderers
-from app.publishing.publish import Engine
 from app.publishing.publish import publish as publish_site
-from app.publishing.report import Outcome, Reporter
+from app.publishing.report import Outcome, Preview, Reporter
+from app.publishing.unasked import Trigger
 from app.settings import Settings
 from app.wiring import afterwards, forked, open_engine
 
@@ -31,6 +33,7 @@ class Options(msgspec.Struct, frozen=True):
     full: bool = False
     dry_run: bool = False
     yes: bool = False
+    trigger: Trigger = "editor"
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -46,40 +49,60 @@ class Published(msgspec.Struct, frozen=True):
 @click.option("--full", is_flag=True, help="Look at every page, not only at what changed.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Go on even if many pages disappear.")
+@click.option("--scheduled", is_flag=True, help="For cron: do nothing while a rollback waits for an editor.")
 @click.option("--spread", is_flag=True, help="Let the workers of all machines help with many pages.")
 @click.option("--wait", is_flag=True, help="Wait for what follows: purges of caches, a sample of the pages.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON (a list, of several sites).")
+@click.option("--all", "show_all", is_flag=True, help="With --dry-run: every path, however many there are.")
 def publish(
-    *, site: str | None, full: bool, dry_run: bool, yes: bool, spread: bool, wait: bool, as_json: bool
+    *,
+    site: str | None,
+    full: bool,
+    dry_run: bool,
+    yes: bool,
+    scheduled: bool,
+    spread: bool,
+    wait: bool,
+    as_json: bool,
+    show_all: bool,
 ) -> None:
     """Publish what has changed: wholly live, or not at all."""
-    options = Options(full, dry_run, yes)
+    options = Options(full, dry_run, yes, "schedule" if scheduled else "editor")
 
-    async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> None:
-        handlers = afterwards(settings) if wait else ()
+    async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> bool:
+        handlers = afterwards(settings, workshop.store) if wait else ()
         async with open_engine(
             settings, actor=actor(), workshop=workshop, elsewhere=renderers, spread=spread
         ) as engine:
             sites = await sites_of(engine, site)
             published = await publish_sites(engine, sites, options)
-            _tell(published, options, as_json=as_json, is_list=site is None)
+            _tell(published, options, as_json=as_json, is_list=site is None, show_all=show_all)
             new = {each.outcome.site: each.outcome.release for each in published if each.is_new}
             if wait and new:
+                # Only here: a publish alone needs no worker, which takes longer to load than most publishes.
+                from app.commands.afterwards import follow_through  # noqa: PLC0415
+
                 for line in await follow_through(settings, engine, handlers, sites, new):
                     click.echo(line, err=as_json)
+            return all(will_publish(each.outcome, yes=yes) for each in published)
 
     with database(command_settings()) as settings, forked(settings) as (workshop, renderers):
-        asyncio.run(body(settings, workshop, renderers))
+        is_well = asyncio.run(body(settings, workshop, renderers))
+    if not is_well:
+        sys.exit(1)
 
 
-def _tell(published: list[Published], options: Options, *, as_json: bool, is_list: bool) -> None:
+def _tell(
+    published: list[Published], options: Options, *, as_json: bool, is_list: bool, show_all: bool
+) -> None:
     if as_json:
         outcomes = [each.outcome for each in published]
         found: object = outcomes if is_list and len(outcomes) != 1 else outcomes[0]
         click.echo(msgspec.json.encode(found).decode())
     else:
         for each in published:
-            click.echo(sentence(each, dry_run=options.dry_run))
+            for line in lines_of(each, show_all=show_all, yes=options.yes):
+                click.echo(line)
 
 
 async def publish_sites(engine: Engine, sites: dict[str, UUID], options: Options) -> list[Published]:
@@ -142,17 +165,29 @@ def _unexpected(slug: str, error: Exception) -> str:
     return f"stopped by a fault ({type(error).__name__}); `hustings publish --site {slug}` shows where."
 
 
-def sentence(published: Published, *, dry_run: bool) -> str:
+def will_publish(outcome: Outcome, *, yes: bool) -> bool:
+    """What a dry run says of the publish; what was published was."""
+    return not isinstance(outcome, Preview) or not stops(outcome, yes=yes)
+
+
+def lines_of(published: Published, *, show_all: bool, yes: bool = False) -> list[str]:
     outcome = published.outcome
-    counts = f"{outcome.rendered} rendered, {outcome.removed} removed, {outcome.unchanged} unchanged"
-    if dry_run:
-        return f"{outcome.site}: would change: {counts}. Nothing was published."
+    if isinstance(outcome, Preview):
+        return preview_lines(outcome, yes=yes, show_all=show_all)
+    return [sentence(published), *warning_lines(outcome, show_all=show_all)]
+
+
+def sentence(published: Published) -> str:
+    outcome = published.outcome
+    if outcome.waits:
+        return f"{outcome.site}: nothing was published: {outcome.waits}."
     if not published.is_new:
         return (
             f"{outcome.site}: nothing changed; release {outcome.release} stays live ({outcome.pages} paths)."
         )
     at = outcome.live_at.astimezone(published.zone).strftime(" at %H:%M:%S %Z") if outcome.live_at else ""
     return (
-        f"{outcome.site}: release {outcome.release} is live{at}: {counts}, "
-        f"{outcome.uploaded} uploaded, {outcome.seconds:.2f} s."
+        f"{outcome.site}: release {outcome.release} is live{at}: {outcome.rendered} rendered, "
+        f"{outcome.removed} removed, {outcome.unchanged} unchanged, {outcome.uploaded} uploaded, "
+        f"{outcome.seconds:.2f} s."
     )

@@ -8,7 +8,7 @@ import rich_click as click
 from click import get_current_context
 
 from app.errors import NotFound, Unprocessable
-from app.publishing.publish import Engine
+from app.publishing.engine import Engine
 
 _SITE = "hustings.site"
 

@@ -1,6 +1,7 @@
 """`hustings worker`: works on jobs. Start as many as you like, on any machine that reaches the database."""
 
 import asyncio
+from functools import partial
 
 import rich_click as click
 
@@ -12,8 +13,9 @@ from app.jobs.process import work_until_signalled
 from app.jobs.schedule import Scheduled
 from app.jobs.worker import Worker
 from app.logs import configure_logs
+from app.publishing import jobs as publishing
 from app.settings import Settings
-from app.wiring import afterwards, rendering
+from app.wiring import afterwards, engine_of, make_store, make_workshop, rendering
 
 
 @click.command("worker", cls=Command)
@@ -35,16 +37,23 @@ async def work(settings: Settings, url: str) -> None:
         direct_url=settings.database_direct_url,
         pooler=settings.database_pooler,
         handlers=handlers(settings),
-        schedule=schedule(),
+        schedule=schedule(settings),
+        at_start=(publishing.Reconcile(),),
     )
     await work_until_signalled(worker, lambda: notice("The worker listens for jobs."))
 
 
 def handlers(settings: Settings) -> tuple[AnyHandler, ...]:
     """Every job that is worked on. Raises ConfigurationError."""
-    return (*housekeeping.HANDLERS, *afterwards(settings), *rendering(settings))
+    workshop = make_workshop(make_store(settings))
+    return (
+        *housekeeping.HANDLERS,
+        *afterwards(settings, workshop.store),
+        *rendering(settings, workshop),
+        *publishing.handlers(partial(engine_of, workshop)),
+    )
 
 
-def schedule() -> tuple[Scheduled, ...]:
+def schedule(settings: Settings) -> tuple[Scheduled, ...]:
     """Every job that comes with the clock."""
-    return (*housekeeping.SCHEDULE,)
+    return (*housekeeping.SCHEDULE, *publishing.schedule(settings.refresh_minutes))

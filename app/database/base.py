@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import DateTime, ForeignKeyConstraint, Index, MetaData, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import UUID as PgUUID  # noqa: N811 - the column type, beside uuid.UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from uuid_utils.compat import uuid7
 
+from app.kit.ids import new_id
 from app.kit.slugs import SLUG, SLUG_LENGTH
 
 NAMING = {
@@ -26,11 +26,6 @@ class Base(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {str: Text, datetime: DateTime(timezone=True), UUID: PgUUID(as_uuid=True)}  # noqa: RUF012 - read once by SQLAlchemy
-
-
-def new_id() -> UUID:
-    """A UUIDv7: keys grow with time, so that the oldest row has the lowest key."""
-    return uuid7()
 
 
 class Identified:

@@ -3,9 +3,9 @@
 Nothing that the database says is passed on: its sentences hold names of tables and values of rows.
 """
 
+import sys
+
 import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.errors import AppError, Conflict, Contended, Malformed, Unavailable, Unprocessable
 
@@ -34,9 +34,10 @@ _LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutEr
 
 def from_database(error: BaseException) -> AppError | None:
     """The expected failure that `error` stands for; None when it is no failure of the database, or a bug."""
-    if isinstance(error, PoolTimeout):
+    orm = sys.modules.get("sqlalchemy.exc")  # what was never imported cannot have raised anything
+    if orm is not None and isinstance(error, orm.TimeoutError):
         return Unavailable("All connections to the database are busy. Try again in a few seconds.")
-    if isinstance(error, DBAPIError):
+    if orm is not None and isinstance(error, orm.DBAPIError):
         return Unavailable(_AWAY) if error.connection_invalidated else from_driver(error.orig)
     if isinstance(error, _OF_THE_DRIVER):
         return from_driver(error)

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection
 
-from app.database.engine import make_engine
+from app.database.orm import make_engine
 from app.errors import ConfigurationError
 from app.kit.resources import resource
 

@@ -81,5 +81,10 @@ async def _enqueue_all(connection: Connection, kind: type[Job]) -> int:
         else [kind(site_id=row["id"]) for row in await connection.fetch(SITES)]
     )
     for job in jobs:
-        await enqueue(connection, job, dedupe_key=f"schedule {kind.name} {site_of(job) or ''}")
+        await enqueue(connection, job, dedupe_key=dedupe_key(job))
     return len(jobs)
+
+
+def dedupe_key(job: Job) -> str:
+    """Of a scheduled job. Who enqueues it at other times too takes the same key, and so shares what waits."""
+    return f"schedule {job.name} {site_of(job) or ''}"

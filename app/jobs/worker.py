@@ -19,9 +19,11 @@ from app.database.engine import Pool, make_pool
 from app.database.listen import listen
 from app.database.schema import check_schema
 from app.jobs.handlers import AnyHandler, by_name
+from app.jobs.job import Job
 from app.jobs.ledger import DISCONNECTED, Ledger
+from app.jobs.queue import enqueue
 from app.jobs.runs import Run
-from app.jobs.schedule import Scheduled, plan, tick
+from app.jobs.schedule import Scheduled, dedupe_key, plan, tick
 from app.jobs.tables import CHANNEL
 from app.kit.clock import Clock, system_clock
 
@@ -48,7 +50,10 @@ class Timing:
 
 
 class Worker:
-    """`direct_url` is where to LISTEN when `url` leads to a pooler. Build it inside the event loop."""
+    """`direct_url` is where to LISTEN when `url` leads to a pooler. Build it inside the event loop.
+
+    `at_start` is enqueued when it begins, once for all workers that begin together.
+    """
 
     def __init__(
         self,
@@ -56,6 +61,7 @@ class Worker:
         *,
         handlers: tuple[AnyHandler, ...],
         schedule: tuple[Scheduled, ...] = (),
+        at_start: tuple[Job, ...] = (),
         direct_url: str | None = None,
         pooler: Literal["none", "transaction"] = "none",
         concurrency: int = 4,
@@ -68,6 +74,7 @@ class Worker:
         self._handlers = by_name(handlers)
         self._limits = {handler.name: handler.concurrency for handler in handlers}
         self._schedule = schedule
+        self._at_start = at_start
         self._concurrency = concurrency
         self._timing = timing or Timing()
         self._clock = clock
@@ -111,13 +118,16 @@ class Worker:
         await listen(self._direct_url, CHANNEL, self._wake.set, ready=ready, pause=self._timing.reconnect)
 
     async def _begin(self, queue: Pool) -> bool:
-        """Check the schema and make the schedule known; False when told to stop before that could be done."""
+        """Check the schema, make the schedule known; False when told to stop before that could be done."""
         while not self._is_stopping:
             try:
                 async with queue.acquire() as connection:
                     async with connection.transaction():
                         await check_schema(connection)
                     await plan(connection, self._schedule, self._clock())
+                    async with connection.transaction():
+                        for job in self._at_start:
+                            await enqueue(connection, job, dedupe_key=dedupe_key(job))
             except DISCONNECTED as error:
                 log.warning("jobs.disconnected", error=type(error).__name__)
             else:

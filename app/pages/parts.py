@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from html import escape
 from pathlib import PurePosixPath
 from typing import Any, Literal
 from uuid import UUID
@@ -97,9 +98,9 @@ def pictures_in(html: str) -> list[str]:
 
 
 def place_pictures(html: str, known: Pictures) -> str:
-    """Each picture in its published place, with its measures. One that is not ours is left out.
+    """Each picture in its published place, with its measures; its own alt text if the place gives it none.
 
-    A page loads nothing from elsewhere; a text picture from another origin would be an empty frame.
+    One that is not ours is left out: a page loads nothing from elsewhere, and it would be an empty frame.
     """
     if _TAG not in html:
         return html
@@ -112,7 +113,7 @@ def _placed(tag: str, known: Pictures) -> str:
     if image is None or source is None:
         return ""
     measures = f'src="{image.url}" width="{image.width}" height="{image.height}" loading="lazy"'
-    return tag.replace(source.group(), measures)
+    return tag.replace(source.group(), measures).replace(' alt=""', f' alt="{escape(image.alt)}"', 1)
 
 
 @lru_cache(maxsize=1024)

@@ -1,34 +1,45 @@
 """Bringing back a release that was live before: a flip to its root, with a new generation.
 
-A release keeps its number, the flip has a generation of its own. Where paths of the release were taken down
-since, it does not come back as it is: a new release is made that shows its content without those paths (410),
-and that release goes live. The order of truth is that of a publish: the intent in the database, the pointer
-by compare-and-swap, then commit and NOTIFY; the next publisher settles what a crash leaves in between.
+A release keeps its number, the flip has a generation of its own. It does not come back as it is where paths
+were taken down since, or where the live release has assets that it lacks: then a new release is made that
+shows its content without those paths (410) and with those assets, which pages that are still open ask for.
+The order of truth is that of a publish: the intent in the database, the pointer by compare-and-swap, then
+commit and NOTIFY; the next publisher settles what a crash leaves in between.
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
+from types import MappingProxyType
 from uuid import UUID
 
 import anyio
 import msgspec
 
 from app.database.engine import Connection, site_transaction
-from app.errors import Conflict, NotFound, PublishError
+from app.errors import Conflict, NotFound
 from app.publishing import releases
 from app.publishing.base import DAMAGED, Base, read_base
 from app.publishing.build import Build
+from app.publishing.comparison import Hidden, compare
 from app.publishing.content import freeze
+from app.publishing.engine import Engine, Run, connections
+from app.publishing.golive import flip_to, give_up, make_live
 from app.publishing.kinds import Content, SiteFacts
-from app.publishing.manifest import CorruptObject, Manifest, blob_key, diff, load_root
+from app.publishing.lease import Lease, lease
+from app.publishing.manifest import (
+    Change,
+    CorruptObject,
+    Manifest,
+    load_root,
+)
 from app.publishing.plan import Plan
 from app.publishing.pointer import Pointer, read_pointer
-from app.publishing.publish import Engine, Run, connections, flip_to, give_up, make_live, read_tombstones
+from app.publishing.prepare import read_tombstones
 from app.publishing.releases import LiveRow
 from app.publishing.render import Recipe
 from app.publishing.report import Reporter
-from app.storage.store import ObjectNotFound, ObjectStore
+from app.storage.store import ObjectNotFound
 
 FIND = """
 SELECT id, number, state, root_key, coalesce(content_number, number) AS content,
@@ -43,12 +54,14 @@ BEFORE = f"""{FIND}
 """
 
 
+NOTHING: Mapping[str, Change] = MappingProxyType({})
+LIFTED = "SELECT path FROM tombstones WHERE lifted_at IS NOT NULL"
 UNREADABLE = 0
 """Stands for the number of what is live when the pointer is damaged."""
 
 
 class Activated(msgspec.Struct, frozen=True, kw_only=True):
-    """What is live now. `release` differs from `content` where paths were left out: `buried`."""
+    """What is live now. `release` differs from `content` where paths were left out or assets kept."""
 
     release: int
     content: int
@@ -56,14 +69,18 @@ class Activated(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
     """What was live; 0 when its pointer could not be read."""
     buried: tuple[str, ...]
+    """Paths that were taken down since."""
     seconds: float
+    assets: int = 0
+    """Assets of what was live, kept for pages that are still open."""
 
 
 class Hands(msgspec.Struct, frozen=True):
-    """Two of the connections that a publisher holds."""
+    """What a publisher holds."""
 
     control: Connection
     reading: Connection
+    lease: Lease
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -92,34 +109,49 @@ async def rollback(engine: Engine, site_id: UUID, *, report: Reporter) -> Activa
 
 
 async def release_without(
-    engine: Engine, at: Hands, live: Base, source: Base, paths: Collection[str], *, report: Reporter
+    engine: Engine,
+    at: Hands,
+    live: Base,
+    source: Base,
+    paths: Collection[str],
+    *,
+    report: Reporter,
+    assets: Mapping[str, Change] = NOTHING,
 ) -> int:
-    """The number of a new live release: the content of `source`, with 410 at the paths. Under the lease."""
+    """The number of a new live release: the content of `source`, with 410 at the paths. Under the lease.
+
+    `assets` are shown beside it.
+    """
     assert live.pointer is not None and source.root is not None  # noqa: S101, PT018 - it replaces something
     site_id = UUID(source.root.site_id)
     async with freeze(at.reading, site_id, engine.clock()) as content:
-        run = Run(engine, site_id, at.control, source)
+        run = Run(engine, site_id, at.control, source, at.lease)
         row = source.live.id if source.live else None
         run.ticket = await releases.begin_copy(
             at.control, site_id, live.pointer, source=row, actor=engine.actor
         )
         try:
-            return await _make_without(run, run.ticket, content, paths, report)
+            return await _make_without(run, run.ticket, content, paths, assets, report)
         except BaseException as error:
             with anyio.CancelScope(shield=True):
                 await give_up(run, error)
             raise
 
 
-async def _make_without(
-    run: Run, ticket: releases.Ticket, content: Content, paths: Collection[str], report: Reporter
+async def _make_without(  # noqa: PLR0917 - the parts of one call
+    run: Run,
+    ticket: releases.Ticket,
+    content: Content,
+    paths: Collection[str],
+    assets: Mapping[str, Change],
+    report: Reporter,
 ) -> int:
     engine = run.engine
     site = await engine.load_site(content)
     build = Build(
         content,
         engine.kinds,
-        Recipe(engine.environment, engine.digests, site.shell, engine.program),
+        Recipe(engine.environment, engine.digests, site, engine.program),
         base=run.base.manifest,
         tombstones=paths,
         store=engine.store,
@@ -129,6 +161,7 @@ async def _make_without(
     )
     nothing: dict[str, tuple[str, ...]] = {kind.name: () for kind in engine.kinds.all}
     built = await build.run(Plan(is_full=False, candidates=nothing, orphans=()))
+    built.changes.update(assets)
     return await make_live(run, ticket, _as_published(run.base, site), built, report)
 
 
@@ -147,29 +180,30 @@ async def _bring_back(engine: Engine, site_id: UUID, number: int | None, report:
     started = time.monotonic()
     async with (
         connections(engine) as (leasing, control, reading),
-        releases.lease(leasing, site_id, report),
+        lease(leasing, site_id, report) as held,
     ):
         live = await _read_live(engine, site_id, control, report)
         if live.pointer is None:
             raise NotFound("Nothing of this site was ever live. Publish it with `hustings publish`.")
-        past, row, tombstones = await _target(control, site_id, live.pointer, number)
+        past, row, hidden = await _target(control, site_id, live.pointer, number)
         report.step(f"Looking at release {past.number}")
         source = await _read(engine, live.pointer, past, row)
-        buried = sorted(path for path in tombstones if _is_there(source.manifest, path))
-        await engine.store.run(
-            partial(_check_whole, engine.store.store, live.manifest, source.manifest, set(buried))
-        )
-        if buried:
-            release = await release_without(
-                engine, Hands(control, reading), live, source, buried, report=report
-            )
+        what = partial(compare, engine.store.store, live.manifest, source.manifest, hidden)
+        lacks = await engine.store.run(partial(what, engine.clock().date()))
+        buried = {path for path in hidden.now if _is_there(source.manifest, path)} | lacks.bytes_of
+        assets = lacks.assets
+        if buried or assets:
+            hands = Hands(control, reading, held)
+            release = await release_without(engine, hands, live, source, buried, report=report, assets=assets)
         else:
-            release = await _flip_back(Run(engine, site_id, control, source), live.pointer, past, report)
+            run = Run(engine, site_id, control, source, held)
+            release = await _flip_back(run, live.pointer, past, report)
     return Activated(
         release=release,
         content=past.content,
         replaced=live.pointer.number,
-        buried=tuple(buried),
+        buried=tuple(sorted(buried)),
+        assets=len(assets),
         seconds=round(time.monotonic() - started, 3),
     )
 
@@ -197,7 +231,7 @@ async def _read_live(engine: Engine, site_id: UUID, control: Connection, report:
 
 async def _target(
     control: Connection, site_id: UUID, pointer: Pointer, number: int | None
-) -> tuple[Past, LiveRow, set[str]]:
+) -> tuple[Past, LiveRow, Hidden]:
     """The release to bring back, its row for the planner, and what must not come back with it."""
     async with site_transaction(control, site_id):
         live = await control.fetchrow(BY_NUMBER, pointer.number)
@@ -211,12 +245,16 @@ async def _target(
         _refuse(past, shown, pointer)
         row = await control.fetchrow(releases.LIVE, past.number)
         assert row is not None  # noqa: S101 - it was found just now
-        return past, LiveRow(*row), await read_tombstones(control)
+        once = {lifted["path"] for lifted in await control.fetch(LIFTED)}
+        return past, LiveRow(*row), Hidden(await read_tombstones(control), once)
 
 
 def _unknown(slug: str, number: int | None) -> str:
     if number is None:
-        return f"There is no earlier release of {slug} to go back to. See `hustings releases list`."
+        return (
+            f"There is no earlier release of {slug} to go back to. `hustings releases list` shows all, and "
+            "`hustings releases activate N` brings any of them back."
+        )
     return f"There is no release {number} of {slug}. See `hustings releases list`."
 
 
@@ -236,22 +274,12 @@ async def _read(engine: Engine, pointer: Pointer, past: Past, row: LiveRow) -> B
         raise NotFound(
             f"Release {past.number} of {pointer.slug} cannot come back: `releases gc` has deleted it."
         ) from None
-    return Base(pointer, root, Manifest(root.shards, root.counts, read=get, fresh={}), row)
+    return Base(pointer, root, Manifest.of(root, get), row)
 
 
 def _is_there(manifest: Manifest, path: str) -> bool:
     entry = manifest.get(path)
     return entry is not None and entry.status != 410
-
-
-def _check_whole(store: ObjectStore, live: Manifest, past: Manifest, buried: set[str]) -> None:
-    """What differs from the live release has to be in the store, or visitors would meet holes."""
-    try:
-        for path, (_, entry) in diff(live, past).items():
-            if entry is not None and entry.blob is not None and path not in buried:
-                store.stat(blob_key(entry.blob))
-    except (ObjectNotFound, CorruptObject) as error:
-        raise PublishError(f"The release is not whole any more: {error} The live one stays.") from None
 
 
 async def _flip_back(run: Run, live: Pointer, past: Past, report: Reporter) -> int:

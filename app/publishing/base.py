@@ -55,7 +55,7 @@ async def read_base(
     root = await attempt(partial(_root, key=found.root), None)
     if root is None:
         return Base(found, None, Manifest.empty(), None)
-    manifest = Manifest(root.shards, root.counts, read=store.store.get, fresh={})
+    manifest = Manifest.of(root, store.store.get)
     manifest = await attempt(partial(_whole, manifest=manifest, read=full), Manifest.empty())
     return Base(found, root, manifest, live)
 

@@ -1,6 +1,6 @@
 """From a plan to the changes of the manifest, with every blob they need in the store."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -8,10 +8,12 @@ import anyio
 import msgspec
 from anyio import to_thread
 
+from app.publishing.checks import PageFacts
 from app.publishing.chunk import Chunk, Kinds, Made, Maker, is_current, keep
 from app.publishing.elsewhere import Elsewhere, export
+from app.publishing.judge import Judge
 from app.publishing.kinds import Content, PageKind
-from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest
+from app.publishing.manifest import NOT_FOUND_PATH, Change, Entry, Manifest, is_expired
 from app.publishing.plan import Plan, is_page
 from app.publishing.render import Output, Recipe, output
 from app.publishing.report import Reporter
@@ -37,7 +39,7 @@ class Built(msgspec.Struct, kw_only=True):
 
 
 class Build:
-    """One pass over the candidates of a plan. Without a store nothing is rendered: a dry run.
+    """One pass over the candidates of a plan. A dry run makes all and keeps nothing.
 
     With `verify` a page that has not changed is made again if its objects are lost or cut off in the store.
     `elsewhere` are processes that take the templates' work off this one when it is much.
@@ -51,11 +53,13 @@ class Build:
         *,
         base: Manifest,
         tombstones: Collection[str],
-        store: AsyncStore | None,
+        store: AsyncStore,
         verify: bool,
         begin: Callable[[], Awaitable[None]],
         report: Reporter,
         elsewhere: Elsewhere | None = None,
+        judge: Judge | None = None,
+        dry_run: bool = False,
     ) -> None:
         self._content = content
         self._kinds = kinds
@@ -67,8 +71,12 @@ class Build:
         self._begun = anyio.Lock()
         self._begin_once = begin
         self._report = report
-        self._elsewhere = elsewhere if store is not None else None
-        self._maker = Maker(content, kinds, recipe, store=store, verify=verify, begin=self._begin)
+        self._elsewhere = elsewhere
+        self._judge = judge
+        self._dry_run = dry_run
+        self._maker = Maker(
+            content, kinds, recipe, store=store, verify=verify, dry_run=dry_run, begin=self._begin
+        )
         self._present: set[str] = set()
         self._absent: set[str] = set()
         self.built = Built()
@@ -83,7 +91,11 @@ class Build:
             await self._share(self._elsewhere, plan, rendered, files)
         else:
             await self._here(self._chunks(plan, (*rendered, *files)))
-        await self._redirect(plan.candidates[self._kinds.redirects.name])
+        redirects = plan.candidates[self._kinds.redirects.name]
+        if plan.is_full:
+            # Every page that exists was looked at: one that still lies where a redirect wants to be has gone.
+            self._absent.update(set(redirects) - self._present)
+        await self._redirect(redirects)
         await self._remove()
         return self.built
 
@@ -91,7 +103,8 @@ class Build:
         self, elsewhere: Elsewhere, plan: Plan, rendered: Sequence[PageKind], files: Sequence[PageKind]
     ) -> None:
         """Templates there, files here, at the same time."""
-        begin = await export(self._content, self._recipe.digest(self._kinds.all), verify=self._verify)
+        recipe = self._recipe.digest(self._kinds.all)
+        begin = await export(self._content, recipe, verify=self._verify, dry_run=self._dry_run)
         chunks = await to_thread.run_sync(lambda: list(self._chunks(plan, rendered)))
         try:
             async with anyio.create_task_group() as tasks:
@@ -122,10 +135,16 @@ class Build:
         self._present.update(path for path in chunk.paths if path not in absent)
         if made.changes:
             await self._begin()
-        self.built.changes.update(made.changes)
+        self._take(made.changes, made.facts)
         self.built.rendered += len(made.changes)
         self.built.uploaded += made.uploaded
         self._report.advance(len(chunk.paths))
+
+    def _take(self, changes: Mapping[str, Entry], facts: Mapping[str, PageFacts]) -> None:
+        self.built.changes.update(changes)
+        if self._judge is not None:
+            for path, entry in changes.items():
+                self._judge.add(path, entry, facts.get(path))
 
     async def _begin(self) -> None:
         async with self._begun:
@@ -174,8 +193,11 @@ class Build:
             return
         await self._begin()
         entries = [_as_gone(output(self._recipe, kind, path, page, fingerprint), day) for path in stale]
-        self.built.changes.update({made.path: made.entry for made in entries})
-        if self._store is not None:
+        self._take(
+            {made.path: made.entry for made in entries},
+            {made.path: made.facts for made in entries if made.facts is not None},
+        )
+        if not self._dry_run:
             await keep(self._store, entries)
 
 
@@ -190,8 +212,8 @@ def chunks(paths: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
 
 
 def retire(old: Entry, today: date) -> Change:
-    """An asset that no page needs any more stays, for pages that are still open somewhere; the rest goes."""
-    if old.cache != "immutable" or old.status != 200:
+    """An asset that no page needs any more stays for the grace; the rest goes."""
+    if old.cache != "immutable" or old.status != 200 or is_expired(old.gone_on, today):
         return None
     return msgspec.structs.replace(old, gone_on=old.gone_on or today.isoformat())
 

@@ -12,9 +12,10 @@ import jinja2
 import msgspec
 
 from app.errors import PublishError
-from app.publishing.kinds import Content, InStore, Loaded, LoadSite, PageKind, Raw, Redirect
-from app.publishing.manifest import Encoding, Entry, blob_key, check_path
-from app.publishing.render import Output, Recipe, output, status_of
+from app.publishing.checks import PageFacts
+from app.publishing.kinds import Content, Hidden, InStore, Loaded, LoadSite, Naming, PageKind, Raw
+from app.publishing.manifest import Encoding, Entry, blob_key, check_path, is_same
+from app.publishing.render import Output, Recipe, output
 from app.storage.facade import AsyncStore
 from app.storage.store import ObjectNotFound, ObjectStore
 
@@ -31,6 +32,12 @@ class Kinds(msgspec.Struct, frozen=True, kw_only=True):
     gone: PageKind
     """Its template shows what answers 410."""
     gone_page: Callable[[date], msgspec.Struct]
+    hidden: tuple[Hidden, ...] = ()
+    """What each domain keeps from being seen; asked by the checks."""
+    namings: tuple[Naming, ...] = ()
+    """How the rows are called that a dry run gives as reasons."""
+    dynamic: tuple[str, ...] = ()
+    """Beginnings of the paths of the same host that no release answers."""
 
     @property
     def all(self) -> tuple[PageKind, ...]:
@@ -53,6 +60,8 @@ class Made(msgspec.Struct, kw_only=True):
 
     changes: dict[str, Entry] = {}
     """Only what differs from the base."""
+    facts: dict[str, PageFacts] = {}
+    """What the examination of the changed pages found."""
     absent: tuple[str, ...] = ()
     """Paths of the chunk where this kind has nothing."""
     uploaded: int = 0
@@ -60,7 +69,7 @@ class Made(msgspec.Struct, kw_only=True):
 
 
 class Maker:
-    """Makes chunks over one frozen content. Without a store nothing is rendered: a dry run.
+    """Makes chunks over one frozen content. A dry run makes all and keeps nothing.
 
     With `verify` a page that has not changed is made again if its objects are lost or cut off in the store.
     `begin` is awaited before the first thing that differs from the base is made.
@@ -72,8 +81,9 @@ class Maker:
         kinds: Kinds,
         recipe: Recipe,
         *,
-        store: AsyncStore | None,
+        store: AsyncStore,
         verify: bool = False,
+        dry_run: bool = False,
         begin: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._content = content
@@ -81,6 +91,7 @@ class Maker:
         self._recipe = recipe
         self._store = store
         self._verify = verify
+        self._dry_run = dry_run
         self._begin = begin
 
     async def make(self, chunk: Chunk) -> Made:
@@ -92,35 +103,39 @@ class Maker:
         if self._verify:
             stale += await self._lost(chunk, [path for path in loaded if path not in set(stale)])
         if stale:
-            await self._make(kind, {path: loaded[path] for path in stale}, fingerprints, made)
+            made.uploaded = await self._make(
+                chunk, {path: loaded[path] for path in stale}, fingerprints, made
+            )
         return made
 
     async def _make(
-        self, kind: PageKind, loaded: dict[str, Loaded], fingerprints: dict[str, str], made: Made
-    ) -> None:
+        self, chunk: Chunk, loaded: dict[str, Loaded], fingerprints: dict[str, str], made: Made
+    ) -> int:
+        """How many blobs were new."""
+        kind = self._kinds.named(chunk.kind)
         for path in loaded:
             _check(path)
         if self._begin is not None:
             await self._begin()
-        if self._store is None:
-            made.changes = {path: _planned(path, item, fingerprints[path]) for path, item in loaded.items()}
-            return
         fetched = {path: await self._fetch(path, item) for path, item in loaded.items()}
         outputs = [
             output(self._recipe, kind, path, item, fingerprints[path]) for path, item in fetched.items()
         ]
         made.changes = {one.path: one.entry for one in outputs}
-        made.uploaded = await keep(self._store, outputs)
+        made.facts = {one.path: one.facts for one in outputs if one.facts is not None}
+        if self._dry_run:
+            return 0
+        # The same bytes as in the base are in the store: only who verifies has reason to doubt it.
+        new = [one for one in outputs if self._verify or not is_same(chunk.base.get(one.path), one.entry)]
+        return await keep(self._store, new)
 
     async def _lost(self, chunk: Chunk, paths: Sequence[str]) -> list[str]:
         """Those of the current paths whose objects are not in the store as the manifest says."""
-        if self._store is None:
-            return []
         entries = [(path, chunk.base[path]) for path in paths]
         return await self._store.run(partial(_lost, self._store.store, entries))
 
     async def _fetch(self, path: str, loaded: Loaded) -> Loaded:
-        if not isinstance(loaded, InStore) or self._store is None:
+        if not isinstance(loaded, InStore):
             return loaded
         try:
             return Raw(await self._store.get(loaded.key), loaded.content_type)
@@ -143,7 +158,7 @@ class Workshop(msgspec.Struct, frozen=True, kw_only=True):
 
     async def recipe(self, content: Content) -> Recipe:
         site = await self.load_site(content)
-        return Recipe(self.environment, self.digests, site.shell, self.program)
+        return Recipe(self.environment, self.digests, site, self.program)
 
 
 async def keep(store: AsyncStore, outputs: Sequence[Output]) -> int:
@@ -178,10 +193,3 @@ def _check(path: str) -> None:
         check_path(path)
     except ValueError as error:
         raise PublishError(f"{path} cannot be published: {error}.") from None
-
-
-def _planned(path: str, loaded: Loaded, fingerprint: str) -> Entry:
-    """Stands for a page that a dry run did not render."""
-    if isinstance(loaded, Redirect):
-        return Entry(status=301, location=loaded.location, fingerprint=fingerprint)
-    return Entry(status=status_of(path), blob="0" * 64, fingerprint=fingerprint)

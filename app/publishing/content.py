@@ -23,6 +23,7 @@ SELECT table_name, row_id, action, facts
  WHERE transaction_id >= pg_snapshot_xmin($1::text::pg_snapshot)
    AND NOT pg_visible_in_snapshot(transaction_id, $1::text::pg_snapshot)
 """
+CHANGED_TABLES = CHANGED.replace("table_name, row_id, action, facts", "DISTINCT table_name")
 
 
 @asynccontextmanager
@@ -44,6 +45,11 @@ async def changes_since(content: Content, snapshot: str, since: datetime) -> Cha
     """All that is visible now and was not visible in `snapshot`."""
     rows = await content.connection.fetch(CHANGED, snapshot)
     return Changes([_change(*row) for row in rows], since=since)
+
+
+async def changed_tables(content: Content, snapshot: str) -> set[str]:
+    """The tables of what `changes_since` gives."""
+    return {row["table_name"] for row in await content.connection.fetch(CHANGED_TABLES, snapshot)}
 
 
 def _change(table: str, row_id: UUID, action: str, facts: str) -> Change:

@@ -56,6 +56,7 @@ class Begin(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """From pg_export_snapshot(); good for as long as the transaction that exported it."""
     recipe: str
     verify: bool
+    dry_run: bool
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -73,7 +74,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
         return RAISED.get(self.kind, RuntimeError)(self.detail)
 
 
-async def export(content: Content, recipe: str, *, verify: bool) -> Begin:
+async def export(content: Content, recipe: str, *, verify: bool, dry_run: bool) -> Begin:
     """What another process has to know; valid while the content's transaction is open."""
     return Begin(
         site_id=content.site_id,
@@ -83,6 +84,7 @@ async def export(content: Content, recipe: str, *, verify: bool) -> Begin:
         exported=await content.connection.fetchval("SELECT pg_export_snapshot()"),
         recipe=recipe,
         verify=verify,
+        dry_run=dry_run,
     )
 
 
@@ -108,6 +110,13 @@ async def opened(begin: Begin, workshop: Workshop, database: Database) -> AsyncI
             recipe = await workshop.recipe(content)
             if recipe.digest(workshop.kinds.all) != begin.recipe:
                 raise PublishError("A worker has another version of the program or its templates. Update it.")
-            yield Maker(content, workshop.kinds, recipe, store=workshop.store, verify=begin.verify)
+            yield Maker(
+                content,
+                workshop.kinds,
+                recipe,
+                store=workshop.store,
+                verify=begin.verify,
+                dry_run=begin.dry_run,
+            )
     finally:
         connection.terminate()

@@ -15,18 +15,18 @@ import anyio
 import msgspec
 
 from app.database.engine import Pool, site_transaction
-from app.errors import Contended
-from app.publishing import releases
+from app.errors import AppError, Contended
+from app.publishing.base import DAMAGED
+from app.publishing.engine import Engine, connections
 from app.publishing.kept import LAST, Names, Tombstones, kept_roots, list_roots, names_in
-from app.publishing.manifest import blob_key, shard_key
+from app.publishing.lease import EXCLUDE, PAUSE, lease
+from app.publishing.manifest import GRACE, blob_key, shard_key
 from app.publishing.pointer import PREFIX, decode_pointer
-from app.publishing.publish import Engine, connections
 from app.publishing.report import Reporter
 from app.publishing.takedown import CODINGS, every_tombstone
 from app.storage.facade import AsyncStore
 from app.storage.store import ObjectStore
 
-GRACE = timedelta(days=30)
 BATCH = 500
 """Objects deleted while publishers wait."""
 PATIENCE = 600
@@ -94,7 +94,7 @@ async def collect(
     rules = Rules(young_since=engine.clock() - grace, last=last, tombstones=tombstones)
     report.step("Looking for what no kept release names")
     wanted = await _last_live(engine, last)
-    garbage = await engine.store.run(partial(find_garbage, engine.store.store, rules, wanted))
+    garbage = await _find(engine, rules, wanted)
     groups = (garbage.roots, garbage.shards, garbage.blobs)
     report.step("Deleting", sum(map(len, groups)))
     counts = [
@@ -107,6 +107,15 @@ async def collect(
         for site_id in await _sites(engine.pool)
     ]
     return Collected(roots=counts[0], shards=counts[1], blobs=counts[2], changes=sum(changes))
+
+
+async def _find(engine: Engine, rules: Rules, wanted: set[str]) -> Garbage:
+    try:
+        return await engine.store.run(partial(find_garbage, engine.store.store, rules, wanted))
+    except DAMAGED as error:
+        raise type(error)(
+            f"Nothing was deleted, because it is not known what a release that is kept needs: {error}"
+        ) from None
 
 
 def find_garbage(store: ObjectStore, rules: Rules, wanted: set[str]) -> Garbage:
@@ -134,7 +143,8 @@ def find_garbage(store: ObjectStore, rules: Rules, wanted: set[str]) -> Garbage:
 
 
 def _kept(store: ObjectStore, rules: Rules, wanted: set[str]) -> set[str]:
-    live = {decode_pointer(store.get(stored.key), stored.key).root for stored in store.list(PREFIX)}
+    pointers = [stored.key for stored in store.list(PREFIX) if stored.key.endswith(".json")]
+    live = {decode_pointer(store.get(key), key).root for key in pointers}
     return live | kept_roots(list_roots(store), wanted=wanted, young_since=rules.young_since, last=rules.last)
 
 
@@ -177,9 +187,20 @@ def _is_needed(garbage: Garbage, key: str) -> bool:
 
 
 async def _delete_all(store: AsyncStore, keys: list[str]) -> None:
+    """The first failure is raised when all were tried: what is left, the next gc finds."""
+    failures: list[AppError] = []
+
+    async def delete(key: str) -> None:
+        try:
+            await store.delete(key)
+        except AppError as error:
+            failures.append(error)
+
     async with anyio.create_task_group() as tasks:
         for key in keys:
-            tasks.start_soon(store.delete, key)
+            tasks.start_soon(delete, key)
+    if failures:
+        raise failures[0]
 
 
 @asynccontextmanager
@@ -188,12 +209,12 @@ async def _alone(pool: Pool, patience: float) -> AsyncIterator[None]:
     deadline = anyio.current_time() + patience
     while True:
         async with pool.acquire() as connection, connection.transaction():
-            if await connection.fetchval(releases.EXCLUDE):
+            if await connection.fetchval(EXCLUDE):
                 yield
                 return
         if anyio.current_time() > deadline:
             raise Contended("There was always a publish running. Nothing more was deleted; try again later.")
-        await anyio.sleep(releases.PAUSE)
+        await anyio.sleep(PAUSE)
 
 
 async def _sites(pool: Pool) -> list[UUID]:
@@ -213,7 +234,7 @@ async def _prune(engine: Engine, site_id: UUID, kept: set[str], report: Reporter
     """Rows that every kept release has seen, while nobody publishes the site; and the horizon."""
     async with (
         connections(engine) as (leasing, connection, _),
-        releases.lease(leasing, site_id, report),
+        lease(leasing, site_id, report),
         site_transaction(connection, site_id),
     ):
         horizon = await connection.fetchrow(HORIZON, list(kept))

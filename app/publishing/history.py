@@ -11,7 +11,7 @@ from app.errors import NotFound
 from app.publishing.flips import FOLLOW_UP, FollowUp
 
 COLUMNS = f"""
-SELECT r.number, r.state, r.generation, r.content_number AS content, b.number AS base, r.actor,
+SELECT r.number, r.state, r.generation, r.content_number AS content, b.number AS base, r.actor, r.trigger,
        r.started_at, r.live_at, r.ended_at, r.counts::text AS counts, r.error, {FOLLOW_UP} AS afterwards
   FROM releases r LEFT JOIN releases b ON b.site_id = r.site_id AND b.id = r.base_id
   LEFT JOIN flips f ON f.site_id = r.site_id AND f.release_id = r.id AND f.generation = r.generation
@@ -36,6 +36,8 @@ class ReleaseLine(msgspec.Struct, frozen=True, kw_only=True):
     base: int | None
     """What its changes are changes to."""
     actor: str
+    trigger: str
+    """editor, schedule or refresh"""
     started_at: datetime
     live_at: datetime | None
     ended_at: datetime | None

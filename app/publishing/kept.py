@@ -1,5 +1,6 @@
 """What the roots in the store name: which shards, and which blobs at which paths."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -10,6 +11,7 @@ from app.publishing.manifest import Entry, Root, load_root, load_shard, shard_of
 from app.storage.store import ObjectStore, Stored
 
 ROOTS = "releases/"
+IS_ROOT = re.compile(r"releases/[^/]+/[0-9]{8,}-[0-9a-f]{64}\.json\.gz")
 LAST = 20
 """So many releases of a site are kept, however old."""
 
@@ -29,10 +31,11 @@ class Names(msgspec.Struct):
 
 
 def list_roots(store: ObjectStore) -> dict[str, list[Stored]]:
-    """The roots of each site, the oldest release first."""
+    """The roots of each site, the oldest release first. What else somebody put there is left alone."""
     found: dict[str, list[Stored]] = defaultdict(list)
     for stored in store.list(ROOTS):
-        found[stored.key.split("/")[1]].append(stored)
+        if IS_ROOT.fullmatch(stored.key):
+            found[stored.key.split("/")[1]].append(stored)
     return dict(found)
 
 

@@ -88,6 +88,8 @@ class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str
     shell: msgspec.Struct
     """Handed to every template as `site`; part of every fingerprint."""
+    links: tuple[str, ...] = ()
+    """Paths that the shell of every page links to: looked at once for a release, and not for each page."""
 
 
 class PageKind(Protocol):
@@ -118,6 +120,32 @@ class PageKind(Protocol):
     async def load(self, content: Content, paths: Sequence[str]) -> Mapping[str, Loaded]:
         """What to show at those of the paths that exist, in few queries whatever their number."""
         ...
+
+
+class Hidden(Protocol):
+    """What must not show of a domain: asked of the database with queries that share nothing with `load`."""
+
+    def of(self, changes: Changes) -> Collection[str]:
+        """The paths, then and now, of the rows that have changed."""
+        ...
+
+    async def among(self, content: Content, paths: Collection[str]) -> Mapping[str, str]:
+        """Those of the paths whose row is a draft or is not there, each with a sentence that says so.
+
+        One query, whatever the number of paths; paths that are not of this domain are left out.
+        """
+        ...
+
+
+class Naming(msgspec.Struct, frozen=True):
+    """How a person calls the rows of a table that the log of changes names."""
+
+    table: str
+    one: str
+    """Without an article: campaign."""
+    many: str
+    column: str = ""
+    """Holds the name of a row; without it rows have none, or none that everybody may read."""
 
 
 LoadSite = Callable[[Content], Awaitable[SiteFacts]]

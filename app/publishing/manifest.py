@@ -11,7 +11,8 @@ import hashlib
 import re
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Literal, TypeVar
 
 import msgspec
@@ -23,6 +24,8 @@ FORMAT = 1
 JSON_GZ = "application/gzip"
 NOT_FOUND_PATH = "/404.html"
 LONGEST_PATH = 1_000
+GRACE = timedelta(days=30)
+"""What is not wanted any more stays so long at least, for pages that are still open somewhere."""
 
 Encoding = Literal["br", "gz"]
 CacheClass = Literal["page", "immutable", "feed"]
@@ -58,7 +61,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fingerprint: str = ""
     """Of the input that made the body; for the planner, the gateway ignores it."""
     gone_on: str | None = None
-    """ISO date since when a 410 is gone."""
+    """ISO date since when a 410 is gone, or since when no page needs an asset that answers 200."""
+    links: tuple[str, ...] = ()
+    """Paths of the site that the page links to, sorted, without those of the shell: when one of them goes
+    away it is known who leads there. The gateway ignores it."""
 
     def __post_init__(self) -> None:
         if (self.location is not None) != (self.status == 301):
@@ -84,6 +90,8 @@ class Root(msgspec.Struct, frozen=True, kw_only=True):
     """Two hexadecimal digits to the hash of the shard; empty shards are left out."""
     counts: dict[str, int]
     """Paths by status, as text."""
+    retired: dict[str, str] = {}
+    """Each shard with retired assets, to the date on which the first of them retired."""
 
 
 Change = Entry | None
@@ -103,7 +111,9 @@ class Manifest:
         *,
         read: Callable[[str], bytes],
         fresh: Mapping[str, bytes],
+        retired: Mapping[str, str] | None = None,
     ) -> None:
+        self.retired = dict(sorted((retired or {}).items()))
         self.shards = dict(sorted(shards.items()))
         self.counts = {status: count for status, count in sorted(counts.items()) if count}
         self._read = read
@@ -118,7 +128,11 @@ class Manifest:
     def load(cls, get: Callable[[str], bytes], root_key: str) -> "Manifest":
         """`get` is `ObjectStore.get`, kept for the shards. Raises ObjectNotFound, CorruptObject."""
         root = load_root(get, root_key)
-        return cls(root.shards, root.counts, read=get, fresh={})
+        return cls.of(root, get)
+
+    @classmethod
+    def of(cls, root: Root, get: Callable[[str], bytes]) -> "Manifest":
+        return cls(root.shards, root.counts, read=get, fresh={}, retired=root.retired)
 
     def get(self, path: str) -> Entry | None:
         """None when the path is not in the manifest. Raises ObjectNotFound, CorruptObject."""
@@ -129,6 +143,27 @@ class Manifest:
         for shard in self.shards:
             yield from self._shard(shard).items()
 
+    def expired(self, today: date) -> list[str]:
+        """Assets that retired longer ago than the grace; reads only shards that hold one."""
+        shards = [shard for shard, first in self.retired.items() if is_expired(first, today)]
+        return sorted(
+            path
+            for shard in shards
+            for path, entry in self._shard(shard).items()
+            if is_retired(entry) and is_expired(entry.gone_on, today)
+        )
+
+    def scan(self, words: Collection[str] = ()) -> Iterator[tuple[str, Entry]]:
+        """Like `items`, without keeping what is read: for a look at a large site.
+
+        With words, shards in whose JSON none of them stands as a string are passed over.
+        """
+        marks = [msgspec.json.encode(word) for word in words]
+        for shard, name in self.shards.items():
+            body = self._fresh.get(name) or unpack(self._read(shard_key(name)), shard_key(name), name)
+            if not marks or any(mark in body for mark in marks):
+                yield from (self._entries.get(shard) or self._decode(name)).items()
+
     def __len__(self) -> int:
         return sum(self.counts.values())
 
@@ -138,17 +173,20 @@ class Manifest:
         for path, change in changes.items():
             touched[shard_of(check_path(path, change))][path] = change
         shards, counts, fresh = dict(self.shards), Counter(self.counts), dict(self._fresh)
+        retired = dict(self.retired)
         for shard, part in touched.items():
             old = self._shard(shard)
             new = {path: entry for path, entry in (old | part).items() if entry is not None}
             counts.subtract(_count(old))
             counts.update(_count(new))
             shards.pop(shard, None)
+            retired.pop(shard, None)
+            retired |= _first_retired(shard, new)
             if new:
                 body = encode_shard(new)
                 shards[shard] = digest(body)
                 fresh[shards[shard]] = body
-        return Manifest(shards, counts, read=self._read, fresh=fresh)
+        return Manifest(shards, counts, read=self._read, fresh=fresh, retired=retired)
 
     def objects(self, root: Root) -> dict[str, bytes]:
         """What to put so that `root`, made by `root_of` of this manifest, can be loaded: key to body.
@@ -169,6 +207,7 @@ class Manifest:
             number=number,
             shards=self.shards,
             counts=self.counts,
+            retired=self.retired,
         )
 
     def _shard(self, shard: str) -> dict[str, Entry]:
@@ -183,6 +222,13 @@ class Manifest:
         return load_shard(self._read, name)
 
 
+def is_same(old: Change, new: Entry) -> bool:
+    """Whether visitors get the same answer: fingerprint and links are for publishers alone."""
+    if old is None:
+        return False
+    return old == msgspec.structs.replace(new, fingerprint=old.fingerprint, links=old.links)
+
+
 def diff(old: Manifest, new: Manifest) -> dict[str, tuple[Change, Change]]:
     """Path to what was and what is, for each path where they differ; reads only shards that differ."""
     changed: dict[str, tuple[Change, Change]] = {}
@@ -194,6 +240,15 @@ def diff(old: Manifest, new: Manifest) -> dict[str, tuple[Change, Change]]:
             if before.get(path) != after.get(path):
                 changed[path] = (before.get(path), after.get(path))
     return dict(sorted(changed.items()))
+
+
+def is_retired(entry: Entry) -> bool:
+    """An asset that answers although nothing needs it any more."""
+    return entry.status == 200 and entry.gone_on is not None
+
+
+def is_expired(gone_on: str | None, today: date) -> bool:
+    return gone_on is not None and date.fromisoformat(gone_on) + GRACE < today
 
 
 def split(entries: Mapping[str, Entry]) -> dict[str, bytes]:
@@ -287,6 +342,12 @@ def _load(get: Callable[[str], bytes], key: str, name: str, wanted: type[T]) -> 
 
 def _count(entries: Mapping[str, Entry]) -> Counter[str]:
     return Counter(str(entry.status) for entry in entries.values())
+
+
+def _first_retired(shard: str, entries: Mapping[str, Entry]) -> dict[str, str]:
+    """Nothing, or the shard and the first date: dates in ISO format sort by time."""
+    dates = [entry.gone_on for entry in entries.values() if is_retired(entry) and entry.gone_on]
+    return {shard: min(dates)} if dates else {}
 
 
 def _read_nothing(key: str) -> bytes:

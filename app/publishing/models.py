@@ -21,6 +21,7 @@ from sqlalchemy.types import UserDefinedType
 from app.database.base import Base, Identified, OfSite, site_arguments, site_index, site_key
 
 STATES = ("planned", "rendering", "checking", "uploading", "live", "superseded", "failed", "rolled_back")
+TRIGGERS = ("editor", "schedule", "refresh")
 EMPTY = text("''")
 
 
@@ -50,6 +51,7 @@ class Release(Identified, OfSite, Base):
         "releases",
         UniqueConstraint("site_id", "number"),
         CheckConstraint(f"state IN {STATES}", name="valid_release_state"),
+        CheckConstraint(f"trigger IN {TRIGGERS}", name="valid_release_trigger"),
         site_key("base_id", "releases", ondelete="NO ACTION"),
         site_index("idx_release_base", "base_id"),
     )
@@ -61,6 +63,8 @@ class Release(Identified, OfSite, Base):
     """The release whose content this one shows, but for paths that were taken down; None: its own."""
     actor: Mapped[str] = mapped_column(server_default=EMPTY)
     """Who had it made."""
+    trigger: Mapped[str] = mapped_column(server_default=text("'editor'"))
+    """A person who asked for it, a time that had come, or counts that had moved on."""
     base_id: Mapped[UUID | None]
     """What `release_pages` are changes to: what was live at the planning, or what is shown anew."""
     state: Mapped[str] = mapped_column(server_default=text("'planned'"))
@@ -119,14 +123,23 @@ class ContentChange(OfSite, Base):
 
 
 class Tombstone(Identified, OfSite, Base):
-    """A path that was taken down: no later release or activation brings it back."""
+    """A path that was taken down: no later release or activation brings it back, until it is lifted.
+
+    A lifted one stays, so that it can be told who took the path down, why, and who let it come back.
+    """
 
     __tablename__ = "tombstones"
-    __table_args__ = site_arguments("tombstones", UniqueConstraint("site_id", "path"))
+    __table_args__ = site_arguments(
+        "tombstones",
+        site_index("unique_tombstone", "path", unique=True, postgresql_where=text("lifted_at IS NULL")),
+    )
 
     path: Mapped[str]
     reason: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    actor: Mapped[str] = mapped_column(server_default=EMPTY)
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str] = mapped_column(server_default=EMPTY)
 
 
 class Publication(OfSite, Base):

@@ -1,12 +1,12 @@
 """Which paths a publish has to look at."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 from anyio import to_thread
 
 from app.publishing.content import changes_since
-from app.publishing.kinds import Content, PageKind
+from app.publishing.kinds import Changes, Content, PageKind
 from app.publishing.manifest import Entry, Manifest
 from app.publishing.releases import LiveRow
 
@@ -19,7 +19,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     is_full: bool
     candidates: dict[str, tuple[str, ...]]
     orphans: tuple[str, ...]
-    """Paths of the base that no kind claims any more; only a full plan finds them."""
+    """Paths of the base that no kind claims any more: in a full plan all, else assets that expired."""
+    changes: Changes | None = None
+    """What the candidates were found from; None for a full plan."""
 
     def __len__(self) -> int:
         return sum(len(paths) for paths in self.candidates.values())
@@ -40,8 +42,18 @@ async def make_plan(
     assert live is not None  # noqa: S101 - `_is_known` says so
     assert live.snapshot is not None and live.frozen_at is not None  # noqa: S101, PT018 - the same
     changes = await changes_since(content, live.snapshot, live.frozen_at)
-    candidates = {kind.name: await kind.touched(content, changes) for kind in kinds}
-    return Plan(is_full=False, candidates=_sorted(candidates), orphans=())
+    lifted = changes.values("tombstones", "path")
+    candidates = {kind.name: await _touched(kind, content, changes, lifted) for kind in kinds}
+    expired = await to_thread.run_sync(base.expired, content.frozen_at.date())
+    return Plan(is_full=False, candidates=_sorted(candidates), orphans=tuple(expired), changes=changes)
+
+
+async def _touched(
+    kind: PageKind, content: Content, changes: Changes, lifted: Collection[str]
+) -> Collection[str]:
+    """With what was taken down or may come back: rare enough to ask a kind for all its paths then."""
+    touched = await kind.touched(content, changes)
+    return touched if not lifted else {*touched, *({*await kind.paths(content)} & {*lifted})}
 
 
 def is_page(entry: Entry | None) -> bool:

@@ -6,7 +6,7 @@ import msgspec
 
 from app.errors import Conflict
 from app.publishing.manifest import CorruptObject
-from app.storage.store import ObjectNotFound, ObjectStore, PreconditionFailed
+from app.storage.store import ObjectNotFound, ObjectStore, PreconditionFailed, StoreUnavailable
 
 PREFIX = "live/"
 
@@ -62,9 +62,21 @@ def flip(store: ObjectStore, pointer: Pointer) -> str:
         if current is not None and current.generation >= pointer.generation:
             return _repeat(store, pointer, current, etag)
         try:
-            return _swap(store, pointer, etag)
+            written = _swap(store, pointer, etag)
         except PreconditionFailed:
             continue
+        _confirm(store, pointer)
+        return written
+
+
+def _confirm(store: ObjectStore, pointer: Pointer) -> None:
+    """A store that says it wrote the pointer is not believed until it shows it, or a newer one."""
+    current, _ = _current(store, pointer.site_id)
+    if current is None or current.generation < pointer.generation:
+        raise StoreUnavailable(
+            f"The object store says that it wrote {pointer_key(pointer.site_id)}, but does not give it back. "
+            "Look at its own log, and at its disks."
+        )
 
 
 def _current(store: ObjectStore, site_id: str) -> tuple[Pointer | None, str | None]:

@@ -1,31 +1,20 @@
-"""The rows of releases: numbers, states, what is live; and the lease under which one publisher works."""
+"""The rows of releases: numbers, states, what is live. All of it is written under the lease."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-import anyio
 import msgspec
 
-from app.database.base import new_id
 from app.database.engine import Connection, site_transaction
+from app.kit.ids import new_id
 from app.publishing.compress import compress_later
 from app.publishing.flips import follow_up
 from app.publishing.kinds import Content
 from app.publishing.pointer import Pointer
-from app.publishing.report import Reporter
 
 CHANNEL = "hustings_flip"
 """NOTIFY channel: the payload is the id of the site whose pointer moved."""
-
-PAUSE = 0.2
-"""Seconds between two tries to get the lease."""
-
-TAKE_LEASE = "SELECT pg_try_advisory_xact_lock(hashtextextended('publish ' || $1, 0))"
-# Whatever may name objects of the store holds this; `garbage` deletes only while nobody does.
-SHARE = "SELECT pg_advisory_xact_lock_shared(hashtextextended('delete from the store', 0))"
-EXCLUDE = "SELECT pg_try_advisory_xact_lock(hashtextextended('delete from the store', 0))"
 
 TAKE = """
 INSERT INTO publications (site_id, last_number, last_generation) VALUES ($1, $2 + 1, $3 + 1)
@@ -36,8 +25,9 @@ RETURNING last_number, last_generation
 """
 BEGIN = """
 INSERT INTO releases
-  (id, site_id, number, generation, base_id, state, content_snapshot, database_id, frozen_at, recipe, actor)
-VALUES ($1, $2, $3, $4, $5, 'rendering', $6::text::pg_snapshot, $7, $8, $9, $10)
+  (id, site_id, number, generation, base_id, state, content_snapshot, database_id, frozen_at, recipe, actor,
+   trigger)
+VALUES ($1, $2, $3, $4, $5, 'rendering', $6::text::pg_snapshot, $7, $8, $9, $10, $11)
 """
 TAKE_GENERATION = """
 INSERT INTO publications (site_id, last_generation) VALUES ($1, $2 + 1)
@@ -135,24 +125,6 @@ class LiveRow(msgspec.Struct, frozen=True):
     """Changes that its snapshot had not seen are pruned from the log: only a full plan is sure."""
 
 
-@asynccontextmanager
-async def lease(connection: Connection, site_id: UUID, report: Reporter) -> AsyncIterator[None]:
-    """Only one publisher of a site at a time; the others wait here.
-
-    A lock of a transaction: it ends with the process or its connection, so that it can never be stale. Should
-    the connection be lost while the process lives on, the generation still fences its flip.
-    """
-    async with site_transaction(connection, site_id):
-        is_told = False
-        while not await connection.fetchval(TAKE_LEASE, str(site_id)):
-            if not is_told:
-                report.note("Another publish of this site is running; waiting for it.")
-                is_told = True
-            await anyio.sleep(PAUSE)
-        await connection.execute(SHARE)
-        yield
-
-
 async def follow_pointer(connection: Connection, site_id: UUID, pointer: Pointer) -> LiveRow | None:
     """Make the database agree with the store, under the lease: what an earlier publisher left is settled.
 
@@ -185,6 +157,7 @@ async def begin(
     *,
     recipe: str,
     actor: str,
+    trigger: str,
 ) -> Ticket:
     """Take the next number and generation, above those of the pointer even if the database forgot them."""
     number, generation = (pointer.number, pointer.generation) if pointer else (0, 0)
@@ -204,6 +177,7 @@ async def begin(
             content.frozen_at,
             recipe,
             actor,
+            trigger,
         )
     return ticket
 

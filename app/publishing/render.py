@@ -8,7 +8,9 @@ import msgspec
 from isal import isal_zlib
 
 from app.errors import PublishError
-from app.publishing.kinds import HTML, Loaded, PageKind, Raw, Redirect
+from app.publishing import checks
+from app.publishing.checks import Frame, PageFacts, examine
+from app.publishing.kinds import HTML, Loaded, PageKind, Raw, Redirect, SiteFacts
 from app.publishing.manifest import NOT_FOUND_PATH, Encoding, Entry, blob_digest, blob_key
 from app.publishing.templating import FRAGMENTS, Shared
 from app.storage.facade import Item
@@ -30,21 +32,25 @@ class Output(msgspec.Struct, frozen=True):
     path: str
     entry: Entry
     items: tuple[Item, ...]
+    facts: PageFacts | None = None
+    """What its examination found; None for what is not examined."""
 
 
 class Recipe:
     """All that is not content: templates, their digests, the shell of the site."""
 
     def __init__(
-        self, environment: jinja2.Environment, digests: dict[str, str], shell: msgspec.Struct, program: str
+        self, environment: jinja2.Environment, digests: dict[str, str], site: SiteFacts, program: str
     ) -> None:
         """`program` is a digest of the code: it decides what is looked at, not what is made anew."""
         self.environment = environment
-        self.shell = shell
+        self.shell = site.shell
+        self.frame = Frame(site.base_url, frozenset(site.links))
         self._program = program
         self._digests = digests
-        self._shared = Shared(environment, shell)
+        self._shared = Shared(environment, site.shell)
         fragments = [digests.get(name, "") for name in FRAGMENTS.values()]
+        shell = (site.shell, site.base_url, sorted(self.frame.links), checks.VERSION)
         self._shell_digest = _digest(_encoder.encode(shell), *fragments)
 
     def fingerprint(self, kind: PageKind, loaded: Loaded) -> str:
@@ -81,7 +87,10 @@ def output(recipe: Recipe, kind: PageKind, path: str, loaded: Loaded, fingerprin
     body, content_type = recipe.render(kind, path, loaded)
     if not body:
         raise PublishError(f"The page {path} is empty. Nobody wants to publish that: look at its content.")
-    return stored(path, body, content_type, kind, fingerprint)
+    facts = examine(path, body, content_type, recipe.frame)
+    made = stored(path, body, content_type, kind, fingerprint)
+    entry = msgspec.structs.replace(made.entry, links=facts.links) if facts else made.entry
+    return Output(path, entry, made.items, facts)
 
 
 def stored(path: str, body: bytes, content_type: str, kind: PageKind, fingerprint: str) -> Output:

@@ -1,7 +1,7 @@
 """How a publish tells what it is doing."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -33,7 +33,7 @@ class Silent:
         pass
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What `hustings publish --json` prints. Counts are of paths, pages and assets alike."""
 
     site: str
@@ -45,7 +45,33 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     uploaded: int
     """Paths whose blob the store did not have."""
     removed: int
+    changed: int
+    """Paths that are new or answer something else: a page that was made anew and came out the same is not."""
     unchanged: int
     live_at: datetime | None = None
     """Since when; None when nothing went live."""
     seconds: float
+    waits: str = ""
+    """Why a publish that nobody asked for did nothing; left out when it did what it could."""
+    warnings: tuple[str, ...] = ()
+    """What the checks found that did not stop the release."""
+
+
+class PathChange(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    change: Literal["added", "changed", "removed", "redirected"]
+    reasons: tuple[str, ...]
+    """Each goes on after "because": the campaign “Save the river” changed."""
+
+
+class Preview(Outcome, frozen=True, kw_only=True):
+    """What `hustings publish --dry-run --json` prints: what a publish would do. `release` is what is live."""
+
+    will_publish: bool
+    """Without `--yes`, and if nothing changes until then."""
+    errors: tuple[str, ...]
+    """What the checks would stop the release with."""
+    large_removal: str | None
+    """The sentence about too many pages that disappear: `--yes` goes on all the same."""
+    paths: tuple[PathChange, ...]
+    """Every path that would change, sorted by what happens to it and by path."""

@@ -15,12 +15,12 @@ import anyio
 import asyncpg
 import msgspec
 
-from app.database.base import new_id
 from app.database.engine import Pool, site_transaction
 from app.errors import AppError
 from app.jobs.handlers import Handler, JobContext
 from app.jobs.job import SiteJob
 from app.jobs.queue import enqueue
+from app.kit.ids import new_id
 from app.publishing.chunk import Chunk, Made, Maker, Workshop
 from app.publishing.elsewhere import Begin, Database, Failed, Handle, opened
 from app.publishing.releases import TAKE_LEASE

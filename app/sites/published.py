@@ -46,7 +46,8 @@ class SharedAssets:
             theme_color_light=colours.light["paper"],
             theme_color_dark=colours.dark["paper"],
         )
-        return SiteFacts(slug=row.slug, hosts=row.hosts, base_url=base_url, shell=shell)
+        links = ("/", shell.stylesheet, shell.favicon, *(item.url for item in row.navigation))
+        return SiteFacts(slug=row.slug, hosts=row.hosts, base_url=base_url, shell=shell, links=links)
 
     async def paths(self, content: Content) -> Collection[str]:
         return {path for path, _ in self._files(await site_row(content))}

@@ -9,6 +9,7 @@ from app.errors import ConfigurationError
 from app.storage.s3_address import Address
 from app.storage.s3_calls import Calls, Headers, Patience, Refused
 from app.storage.s3_conditions import Conditions
+from app.storage.s3_proofs import Proofs
 from app.storage.s3_uploads import Uploads
 from app.storage.store import (
     ObjectNotFound,
@@ -39,6 +40,7 @@ class S3Store:
         self._calls = Calls(address, patience or Patience())
         self._conditions = Conditions(self._calls)
         self._uploads = Uploads(self._calls, part_size=part_size)
+        self._proofs = Proofs(self._calls, page_size=page_size)
         self._part_size = part_size
         self._page_size = page_size
 
@@ -87,23 +89,27 @@ class S3Store:
         content_type: str,
         if_none_match: bool = False,
         if_match: str | None = None,
-        durable: bool = False,  # noqa: ARG002 - an S3 service answers when it has stored, so all is durable
+        durable: bool = False,
     ) -> str:
-        """Over a known etag always in one piece, because not every service compares at the end of many."""
-        check_key(key)
+        """Over a known etag always in one piece, because not every service compares at the end of many.
+
+        The service answers when it has stored; what is not `durable` is looked at again by `sync`.
+        """
+        self._proofs.forget(check_key(key))
         condition: Headers = {}
         if if_match is not None:
             condition = self._conditions.over(if_match)
         elif if_none_match:
             condition = self._conditions.where_nothing_is()
         try:
-            if if_match is None and len(body) > self._part_size:
-                return self._put_in_parts(key, body, content_type, condition)
-            return self._uploads.whole(key, body, {"Content-Type": content_type, **condition})
+            etag = self._put(key, body, content_type, condition, in_one=if_match is not None)
         except Refused as refusal:
-            if condition and (refusal.status == 412 or refusal.code == "NoSuchKey"):
-                return self._own_write(key, body, refusal)
-            raise self._calls.refused("write", key, refusal) from refusal
+            if not condition or (refusal.status != 412 and refusal.code != "NoSuchKey"):
+                raise self._calls.refused("write", key, refusal) from refusal
+            etag = self._own_write(key, body, refusal)
+        if not durable:
+            self._proofs.note(key, etag)
+        return etag
 
     def list(self, prefix: str) -> Iterator[Stored]:
         check_prefix(prefix)
@@ -124,9 +130,11 @@ class S3Store:
                 raise self._calls.refused("delete", key, refusal) from refusal
 
     def sync(self, keys: Iterable[str]) -> None:
-        """Nothing is left to do: an S3 service answers a write when it has stored it durably."""
-        for key in keys:
-            check_key(key)
+        """Looks whether all of them are there, and are what this store wrote: a service may be mistaken.
+
+        Raises StoreUnavailable naming one that is not.
+        """
+        self._proofs.check(check_key(key) for key in keys)
 
     def presign(self, key: str, seconds: int) -> str:
         """An address at which anybody may read the object for so long, up to 7 days; nothing is asked."""
@@ -135,6 +143,11 @@ class S3Store:
         if not timedelta(seconds=1) <= lifetime <= LONGEST_SIGNATURE:
             raise ValueError(f"a signed address lives from 1 second to 7 days, not {seconds} seconds")
         return self._calls.presign(key, lifetime)
+
+    def _put(self, key: str, body: bytes, content_type: str, condition: Headers, *, in_one: bool) -> str:
+        if not in_one and len(body) > self._part_size:
+            return self._put_in_parts(key, body, content_type, condition)
+        return self._uploads.whole(key, body, {"Content-Type": content_type, **condition})
 
     def _put_in_parts(self, key: str, body: bytes, content_type: str, condition: Headers) -> str:
         """Looks before it uploads; a service that ignores the condition at the end lets the later one win."""

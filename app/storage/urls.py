@@ -1,21 +1,14 @@
-"""From the settings HUSTINGS_STORE_URL and HUSTINGS_MIRROR_URL to a store, and to a place for a mirror."""
+"""From the setting HUSTINGS_STORE_URL to a store."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from app.errors import ConfigurationError
 from app.storage.file import FileStore
-from app.storage.s3 import S3Store
+from app.storage.memory import MemoryStore
 from app.storage.s3_address import EXAMPLE, is_s3, parse_address
 from app.storage.store import ObjectStore, StoreUnavailable
-from app.storage.web_bucket import WebBucket
-from app.storage.web_folder import WebFolder
-from app.storage.web_trees import WebTrees
-
-MIRROR = "HUSTINGS_MIRROR_URL"
 
 
 def open_store(url: str | None, default: Path) -> ObjectStore:
@@ -27,7 +20,7 @@ def open_store(url: str | None, default: Path) -> ObjectStore:
     """
     if url is not None and is_s3(url):
         return _open_bucket(url)
-    root = default if url is None else _folder(url)
+    root = default if url is None else folder_of(url)
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -41,59 +34,22 @@ def open_store(url: str | None, default: Path) -> ObjectStore:
     return store
 
 
-def open_web(url: str) -> WebFolder | WebBucket:
-    """What a plain web server takes its files from; makes the folder.
-
-    Raises ConfigurationError as `open_store` does.
-    """
-    with _as_mirror():
-        if is_s3(url):
-            return WebBucket(replace(parse_address(url), setting=MIRROR))
-        return WebFolder(_made(url))
-
-
-def open_trees(url: str) -> WebTrees:
-    """The same for whole trees, which need a folder."""
-    with _as_mirror():
-        if is_s3(url):
-            raise ConfigurationError("Trees for nginx need a folder: a bucket cannot switch at once.")
-        return WebTrees(_made(url))
-
-
-def _made(url: str) -> Path:
-    root = _folder(url).absolute()
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The mirror's folder {root} cannot be made: {error.strerror}. "
-            f"Give {MIRROR} a folder that this user may write to."
-        ) from error
-    return root
-
-
-@contextmanager
-def _as_mirror() -> Iterator[None]:
-    """The same sentences, with the name of the other setting."""
-    try:
-        yield
-    except ConfigurationError as error:
-        raise ConfigurationError(error.detail.replace("HUSTINGS_STORE_URL", MIRROR)) from None
-
-
 def polling_seconds(store: ObjectStore) -> float:
     """How often to look for a new release that no notification told of: a listing of a bucket costs money."""
-    return 5.0 if isinstance(store, S3Store) else 0.5
+    return 0.5 if isinstance(store, FileStore | MemoryStore) else 5.0
 
 
-def _open_bucket(url: str) -> S3Store:
+def _open_bucket(url: str) -> ObjectStore:
+    # Only here: who publishes to a folder shall not wait for the client of S3 to be loaded.
+    from app.storage.s3 import S3Store  # noqa: PLC0415
+
     store = S3Store(parse_address(url))
     with suppress(StoreUnavailable):
         store.check()
     return store
 
 
-def _folder(url: str) -> Path:
+def folder_of(url: str) -> Path:
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
         raise ConfigurationError(

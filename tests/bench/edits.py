@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from app.database.engine import Pool, make_pool, site_transaction
-from app.publishing.publish import Engine, publish
+from app.publishing.engine import Engine
+from app.publishing.publish import publish
 from app.publishing.report import Silent
 from app.storage.file import FileStore
 from app.storage.store import ObjectStore

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from app.database.cluster import remove_cluster
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATHS = [
@@ -51,13 +51,6 @@ class Product:
         """The number of the release, and the body."""
         answer = httpx.get(self.url(path), timeout=20)
         return answer.headers["Hustings-Release"], answer.text
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

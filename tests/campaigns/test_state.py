@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.campaigns.listing import Listed, state_counts
 from app.campaigns.models import Campaign
 from app.campaigns.service import state_of
-from app.database.engine import make_engine
+from app.database.orm import make_engine
 from app.database.session import for_site, make_sessions
 from app.pages.schemas import State
 from app.publishing.content import freeze

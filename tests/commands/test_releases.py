@@ -1,6 +1,9 @@
 """`hustings releases` over a real database and a folder."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,11 +22,15 @@ def shell(database: Database, tmp_path: Path) -> Shell:
 
 def edit(shell: Shell, folder: Path, words: str) -> None:
     """Publishes the demo with another tagline."""
+    retitle(shell, folder, words)
+    assert shell("publish", "--site", "demo").exit_code == 0
+
+
+def retitle(shell: Shell, folder: Path, words: str) -> None:
     home = folder / "homepage.toml"
     lines = [line for line in home.read_text("utf-8").splitlines() if not line.startswith("tagline")]
     home.write_text("\n".join([f'tagline = "{words}"', *lines]), "utf-8")
     assert shell("content", "load", str(folder)).exit_code == 0
-    assert shell("publish", "--site", "demo").exit_code == 0
 
 
 def test_releases_are_listed_shown_and_brought_back(shell: Shell, tmp_path: Path) -> None:
@@ -48,6 +55,10 @@ def test_releases_are_listed_shown_and_brought_back(shell: Shell, tmp_path: Path
     assert "  changed  /\n" in shell("releases", "show", "2").stdout
     assert shell("releases", "show", "9").stderr.startswith("There is no release 9.")
 
+    for number in ("0", "x", "3000000000"):
+        assert shell("releases", "show", number).exit_code == 2
+        assert shell("releases", "activate", number).exit_code == 2
+
     back = shell("releases", "rollback")
     assert back.stdout.startswith("demo: release 1 is live again instead of release 2, ")
     forth = shell("releases", "activate", "2")
@@ -55,6 +66,44 @@ def test_releases_are_listed_shown_and_brought_back(shell: Shell, tmp_path: Path
     again = shell("releases", "activate", "2")
     assert (again.exit_code, again.stdout) == (1, "")
     assert "The content of release 2 of demo is live already." in again.stderr
+
+
+KILLED = """
+import os, signal, sys
+from app.cli import main
+from app.storage.file import FileStore
+
+write = FileStore.put
+
+def put(store, key, *arguments, **options):
+    if key.startswith("live/") and sys.argv[1] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    etag = write(store, key, *arguments, **options)
+    if key.startswith("live/"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return etag
+
+FileStore.put = put
+main(["publish"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "states"), [("before", ["failed", "live"]), ("after", ["live", "superseded"])]
+)
+def test_the_list_tells_what_a_killed_publisher_left(
+    shell: Shell, tmp_path: Path, when: str, states: list[str]
+) -> None:
+    folder = tmp_path / "demo"
+    shell("content", "load", str(demo_packs()[0]))
+    shell("content", "dump", str(folder))
+    shell("publish")
+    retitle(shell, folder, "Another")
+    process = subprocess.run([sys.executable, "-c", KILLED, when], env=shell.environment(), check=False)
+    assert process.returncode == -signal.SIGKILL
+    listed = shell("releases", "list").stdout.splitlines()
+    assert [line.split()[2] for line in listed] == states
+    assert ("The publisher stopped before it was done." in listed[0]) == (when == "before")
 
 
 def test_of_several_sites_one_has_to_be_named(shell: Shell) -> None:
@@ -83,6 +132,10 @@ def test_what_was_left_out_is_said() -> None:
     done = Activated(release=5, content=2, replaced=4, buried=("/a/",), seconds=0.1)
     assert activated("demo", done) == (
         "demo: release 5 is live: the content of release 2 without 1 path taken down since, 0.10 s."
+    )
+    dressed = Activated(release=5, content=2, replaced=4, buried=(), seconds=0.1, assets=3)
+    assert activated("demo", dressed) == (
+        "demo: release 5 is live: the content of release 2, and 3 assets for pages still open, 0.10 s."
     )
     repaired = Activated(release=2, content=2, replaced=0, buried=(), seconds=0.1)
     assert "instead of a pointer that could not be read" in activated("demo", repaired)

@@ -24,6 +24,13 @@ def test_a_page_is_taken_down_once(shell: Shell) -> None:  # noqa: F811 - the fi
     assert again.exit_code == 1
     assert "/campaigns/ was taken down already, on " in again.stderr
     assert again.stderr.endswith(": a court order\n")
+    assert shell("takedown", "/campaigns/", *REASON, "--undo").exit_code == 2
+    undone = shell("takedown", "/campaigns/", "--undo")
+    assert undone.stdout.startswith(
+        "demo: /campaigns/ may be shown again, which `hustings publish --site demo`"
+    )
+    assert "release 3 is live: 1 rendered" in shell("publish", "--site", "demo").stdout
+    assert "/campaigns/ is not taken down." in shell("takedown", "/campaigns/", "--undo").stderr
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ async def test_it_says_when_it_listens_works_and_ends_well_on_a_signal(
         return await jobs_left(connection) == {}
 
     await until(is_empty)
-    assert await connection.fetchval("SELECT count(*) FROM pgqueuer_schedules") == 1
+    assert await connection.fetchval("SELECT count(*) FROM pgqueuer_schedules") == 2
     await connection.close()
     process.send_signal(number)
     assert process.wait(60) == 0

@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from app.database.base import new_id
+from app.kit.ids import new_id
 from tests.conftest import Database
 from tests.publishing.world import World, world
 

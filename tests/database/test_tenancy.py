@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.database.engine import make_engine
+from app.database.orm import make_engine
 from app.database.rls import unprotected_tables
 from app.database.session import for_host, for_site, make_sessions
 from app.sites.models import Site

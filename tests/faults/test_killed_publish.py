@@ -32,7 +32,9 @@ async def here(database: Database, tmp_path: Path) -> AsyncIterator[World]:
 
 
 def start(database: Database, data: Path) -> "subprocess.Popen[str]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HUSTINGS_")}
+    """Without coverage, which a killed process could not write down."""
+    unwanted = ("HUSTINGS_", "COVERAGE_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     environment |= {
         "HUSTINGS_DATABASE_URL": database.url("app"),
         "HUSTINGS_DATA": str(data),

@@ -4,7 +4,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from app.database import keeper
 from app.database.cluster import remove_cluster
+from tests.ports import free_port
 
 SECONDS = 120
 
@@ -72,13 +72,6 @@ class Up:
 
 def come_true(condition: Callable[[], bool]) -> bool:
     return keeper.wait_for(condition, SECONDS)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from app.database.engine import Connection, make_engine, make_pool
+from app.database.engine import Connection, make_pool
+from app.database.orm import make_engine
 from app.database.session import make_sessions
 from app.jobs.ledger import Ledger, Taken
 from app.jobs.queue import enqueue
+from app.jobs.session import connection_of
 from tests.conftest import Database
 from tests.jobs.sample import Write, jobs_left, notes, put
 
@@ -37,7 +39,7 @@ async def test_a_job_shares_the_fate_of_its_session(
     """The kept side is the control: the same steps leave both the row and the job."""
     engine = make_engine(database.url("app"), pool_size=1)
     async with make_sessions(engine)() as session:
-        await enqueue(session, JOB)
+        await enqueue(await connection_of(session), JOB)
         await session.execute(text("INSERT INTO job_effects (note) VALUES ('cause')"))
         assert await jobs_left(connection) == {}
         await (session.commit() if is_kept else session.rollback())

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from app.database.base import new_id
 from app.database.engine import Connection, site_transaction
+from app.kit.ids import new_id
 from app.pages.activation import activate
 from tests.conftest import Database
 from tests.packs.support import connected

@@ -76,6 +76,7 @@ async def test_another_picture_under_the_same_name_renews_the_pages_that_show_it
     shows = ["/", "/campaigns/by-url/", "/campaigns/by-text/", "/campaigns/by-block/"]
     assert all(old in here.page(site, path) for path in shows)
     assert 'alt="Mine"' in here.page(site, "/campaigns/by-url/")
+    assert 'alt="Theirs"' in here.page(site, "/campaigns/by-text/")
     before = here.entries(site)
     await here.run(site, "UPDATE media SET digest = $1", digests[1])
     await here.publish(site)

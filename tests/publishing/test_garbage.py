@@ -10,16 +10,16 @@ import asyncpg
 import pytest
 
 from app.errors import Contended
-from app.publishing import releases
 from app.publishing.activation import activate
 from app.publishing.garbage import Collected, Rules, collect, find_garbage
 from app.publishing.kept import names_in
-from app.publishing.manifest import blob_key, shard_key
+from app.publishing.lease import lease
+from app.publishing.manifest import CorruptObject, blob_key, shard_key
 from app.publishing.pointer import Pointer, flip, read_pointer
 from app.publishing.publish import publish
 from app.publishing.report import Silent
 from app.storage.memory import MemoryStore
-from app.storage.store import ObjectNotFound
+from app.storage.store import ObjectNotFound, StoreUnavailable
 from tests.conftest import Database
 from tests.publishing.world import World, world
 
@@ -191,7 +191,7 @@ async def test_it_does_not_wait_for_ever(here: World) -> None:
     site = await site_with(here, 3)
     here.now += LATER
     before = keys(here)
-    async with here.pool.acquire() as leasing, releases.lease(leasing, site, Silent()):
+    async with here.pool.acquire() as leasing, lease(leasing, site, Silent()):
         with pytest.raises(Contended, match="always a publish running"):
             await gc(here, last=1, patience=0.01)
     assert keys(here) == before
@@ -264,3 +264,60 @@ async def test_a_transaction_that_is_open_while_all_is_frozen_is_never_pruned(
     await gc(here, last=1)
     await here.publish(site)
     assert "Late" in here.page(site, "/404.html")
+
+
+class Dying(MemoryStore):
+    """Refuses to delete once it has deleted so many."""
+
+    deletes_left = 1_000_000
+
+    def delete(self, key: str) -> None:
+        if self.deletes_left <= 0:
+            raise StoreUnavailable("The object store did not answer.")
+        self.deletes_left -= 1
+        super().delete(key)
+
+
+async def test_interrupted_at_each_object_and_run_again_it_ends_the_same(database: Database) -> None:
+    times: list[World] = []
+    store = Dying(lambda: times[0].now)
+    async with world(database, store) as here:
+        times.append(here)
+        site = await site_with(here, 3)
+        here.now += LATER
+        copy = {stored.key: here.store.get(stored.key) for stored in here.store.list("")}
+        done = await gc(here, last=1)
+        count, left = done.roots + done.shards + done.blobs, keys(here)
+        assert count > 5
+        older = here.now
+        for number in range(count):
+            here.now -= LATER
+            for key in copy.keys() - left:
+                store.put(key, copy[key], content_type="text/html")
+            here.now = older
+            store.deletes_left = number
+            with pytest.raises(StoreUnavailable):
+                await gc(here, last=1)
+            assert is_whole(here, site)
+            store.deletes_left = count
+            await gc(here, last=1)
+            assert keys(here) == left
+        assert "Text 3." in here.page(site, ONE)
+
+
+async def test_what_is_no_release_is_neither_read_nor_deleted(here: World) -> None:
+    site = await site_with(here, 3)
+    strangers = {f"releases/{site}/notes.txt", "releases/loose.json.gz", "live/notes.txt"}
+    for key in strangers:
+        here.store.put(key, b"mine", content_type="text/plain")
+    here.now += LATER
+    assert (await gc(here, last=1)).roots == 2
+    assert strangers <= keys(here)
+
+
+async def test_a_damaged_release_is_told_with_what_follows_from_it(here: World) -> None:
+    site = await site_with(here, 2)
+    [root, _] = sorted(key for key in keys(here, "releases/") if str(site) in key)
+    here.store.put(root, b"cut off", content_type="application/gzip")
+    with pytest.raises(CorruptObject, match=f"Nothing was deleted, because .*: {root} is not gzip"):
+        await gc(here)

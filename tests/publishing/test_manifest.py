@@ -21,6 +21,7 @@ from app.publishing.manifest import (
     check_path,
     diff,
     encode_root,
+    is_same,
     load_root,
     pack,
     root_key,
@@ -269,3 +270,29 @@ def test_the_name_of_a_blob_covers_its_content_type() -> None:
     assert blob_digest(HTML, b"a") != blob_digest("text/plain", b"a")
     name = blob_digest(HTML, b"a")
     assert [blob_key(name), blob_key(name, "gz")] == [f"blobs/{name}", f"blobs/{name}.gz"]
+
+
+def test_a_scan_finds_who_links_to_a_path_and_keeps_nothing() -> None:
+    store = MemoryStore()
+    linking = page("a", links=("/b c/", '/"quoted"/'))
+    others = {f"/{number}/": page(str(number), links=("/b/",)) for number in range(50)}
+    key = save(store, Manifest.empty().apply({"/a/": linking, **others}))
+    manifest = Manifest.load(store.get, key)
+    assert dict(manifest.scan()) == {"/a/": linking, **others}
+    for word in ("/b c/", '/"quoted"/'):
+        found = dict(manifest.scan([word]))
+        assert found["/a/"] == linking
+        assert {shard_of(path) for path in found} == {shard_of("/a/")}
+    assert dict(manifest.scan(["/nowhere/"])) == {}
+    assert manifest._entries == {}
+    changed = manifest.apply({"/a/": page("a", links=("/c/",))})
+    assert "/a/" in dict(changed.scan(["/c/"]))
+    assert "/a/" not in dict(changed.scan(["/b c/"]))
+
+
+def test_what_visitors_get_is_the_same_whatever_publishers_know_of_it() -> None:
+    one = page("a", fingerprint="1", links=("/b/",))
+    assert is_same(one, page("a", fingerprint="2"))
+    assert not is_same(one, page("b", fingerprint="1", links=("/b/",)))
+    assert not is_same(one, page("a", status=410, gone_on="2026-11-21"))
+    assert not is_same(None, one)

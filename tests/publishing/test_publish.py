@@ -236,17 +236,20 @@ async def test_old_assets_stay_for_pages_that_are_still_open(here: World) -> Non
     [old] = [path for path in here.entries(site) if path.startswith("/assets/site-")]
     await here.run(site, """UPDATE sites SET theme = '{"primary": "#7a1f3d"}'""")
     await here.publish(site)
-    here.now += timedelta(days=90)
+    here.now += timedelta(days=29)
     await here.run(site, "UPDATE campaigns SET summary = 'Later'")
     await here.publish(site)
     assert here.entries(site)[old].gone_on == "2026-11-21"
     assert (await here.publish(site, full=True)).rendered == 0
 
 
-async def test_a_dry_run_tells_and_changes_nothing(here: World) -> None:
+async def test_a_redirect_takes_the_place_of_a_page_when_everything_is_looked_at(here: World) -> None:
+    """A new name of the site makes the plan a full one, and the old page must not stay in the way."""
     site = await small_site(here)
-    outcome = await here.publish(site, dry_run=True)
-    assert outcome.release is None
-    assert outcome.rendered > 5
-    assert list(here.store.list("")) == []
-    assert await here.run(site, "SELECT * FROM releases") == []
+    old, new = "/campaigns/first-campaign/", "/campaigns/renamed/"
+    await here.insert(site, "redirects", from_path=old, to_path=new)
+    await here.publish(site)
+    await here.run(site, "UPDATE sites SET name = 'Another name'")
+    await here.run(site, "UPDATE campaigns SET slug = 'renamed' WHERE slug = 'first-campaign'")
+    await here.publish(site)
+    assert (here.entries(site)[old].status, here.entries(site)[old].location) == (301, new)

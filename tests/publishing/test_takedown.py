@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from app.errors import AppError, Conflict, NotFound, Unprocessable
 from app.publishing.activation import activate, rollback
 from app.publishing.report import Silent
-from app.publishing.takedown import TakenDown, takedown
+from app.publishing.takedown import TakenDown, lift, takedown
 from app.storage.memory import MemoryStore
 from app.storage.store import StoreUnavailable
 from tests.conftest import Database
@@ -222,3 +223,79 @@ async def test_a_failure_before_the_flip_leaves_the_tombstone(database: Database
         store.is_full = False
         await here.publish(site)
         assert here.entries(site)[ONE].status == 410
+
+
+async def test_what_is_lifted_is_shown_by_the_next_publish(here: World) -> None:
+    site = await site_with_a_secret(here)
+    before = here.entries(site)[ONE]
+    await down(here, site)
+    done = await lift(here.engine, site, ONE)
+    assert (done.path, done.reason) == (ONE, "a court order")
+    outcome = await here.publish(site)
+    assert (outcome.release, outcome.rendered) == (4, 1)
+    assert here.entries(site)[ONE] == before
+    assert SECRET in here.page(site, ONE)
+    assert (await here.publish(site, full=True)).rendered == 0
+
+
+async def test_the_control_without_the_log_of_changes_only_a_full_publish_sees_it(here: World) -> None:
+    site = await site_with_a_secret(here)
+    await down(here, site)
+    await lift(here.engine, site, ONE)
+    await here.run(site, "DELETE FROM content_changes WHERE table_name = 'tombstones'")
+    assert (await here.publish(site)).rendered == 0
+    assert (await here.publish(site, full=True)).rendered == 1
+
+
+@pytest.mark.parametrize("path", ["/old/", "/media/x.webp"])
+async def test_what_is_not_there_any_more_stays_gone(here: World, path: str) -> None:
+    """Whatever lay there, an incremental publish after a lift ends where a full one does."""
+    site = await here.add_site()
+    await here.insert(site, "redirects", from_path=path, to_path="/campaigns/")
+    await here.publish(site)
+    await down(here, site, path)
+    await here.run(site, "DELETE FROM redirects")
+    await lift(here.engine, site, path)
+    await here.publish(site)
+    assert here.entries(site)[path].status == 410
+    incremental = here.entries(site)
+    await here.publish(site, full=True)
+    assert here.entries(site) == incremental
+
+
+async def test_a_redirect_that_is_lifted_leads_on(here: World) -> None:
+    site = await here.add_site()
+    await here.insert(site, "redirects", from_path="/old/", to_path="/campaigns/")
+    await here.publish(site)
+    await down(here, site, "/old/")
+    await lift(here.engine, site, "/old/")
+    await here.publish(site)
+    assert here.entries(site)["/old/"].location == "/campaigns/"
+
+
+async def test_after_a_lift_older_releases_come_back_without_the_bytes_that_are_deleted(here: World) -> None:
+    site = await site_with_a_secret(here)
+    await down(here, site)
+    await lift(here.engine, site, ONE)
+    done = await activate(here.engine, site, 1, report=Silent())
+    assert (done.content, done.buried) == (1, (ONE,))
+    assert here.entries(site)[ONE].status == 410
+    await here.publish(site)
+    assert f"{SECRET} Again." in here.page(site, ONE)
+
+
+async def test_who_took_a_path_down_and_who_let_it_come_back_is_kept(here: World) -> None:
+    site = await site_with_a_secret(here)
+    here.engine = msgspec.structs.replace(here.engine, actor="ada")
+    await down(here, site)
+    here.engine = msgspec.structs.replace(here.engine, actor="bo")
+    await lift(here.engine, site, ONE)
+    with pytest.raises(NotFound, match=f"{ONE} is not taken down"):
+        await lift(here.engine, site, ONE)
+    await here.publish(site)
+    await down(here, site, reason="again")
+    with pytest.raises(NotFound, match=f"is not taken down. Did you mean {ONE}"):
+        await lift(here.engine, site, "/campaigns/on/")
+    rows = await here.run(site, "SELECT actor, lifted_by, reason FROM tombstones ORDER BY created_at")
+    assert [tuple(row.values()) for row in rows] == [("ada", "bo", "a court order"), ("bo", "", "again")]
+    assert here.entries(site)[ONE].status == 410

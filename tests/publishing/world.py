@@ -8,11 +8,12 @@ from uuid import UUID
 
 import msgspec
 
-from app.database.base import new_id
 from app.database.engine import Pool, make_pool, site_transaction
+from app.kit.ids import new_id
+from app.publishing.engine import Engine
 from app.publishing.manifest import Entry, Manifest
 from app.publishing.pointer import read_pointer
-from app.publishing.publish import Engine, publish
+from app.publishing.publish import publish
 from app.publishing.report import Outcome, Silent
 from app.storage.memory import MemoryStore
 from app.storage.store import ObjectStore

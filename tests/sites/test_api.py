@@ -3,10 +3,10 @@
 import asyncpg
 import pytest
 
-from app.database.base import new_id
-from app.database.engine import make_engine
+from app.database.orm import make_engine
 from app.database.session import for_site, make_sessions
 from app.errors import NotFound
+from app.kit.ids import new_id
 from app.settings import Settings
 from app.sites.service import read_site
 from tests.conftest import Database

@@ -4,6 +4,7 @@ All of it is children of this process, in a folder that goes with it; it works a
 """
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from minio import Minio
 
 from app.kit.process import die_with_parent
 from app.storage.s3_address import Address, parse_address
+from tests.ports import free_port
 
 KEY, SECRET = "AKHUSTINGS", "a+secret/with%signs"
 PROGRAMS = ("ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
@@ -69,6 +71,9 @@ ALLOWED = {
 
 OPEN = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:*",
  "Resource": ["arn:aws:s3:::%s", "arn:aws:s3:::%s/*"]}]}"""
+OPEN_BUT = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:*",
+ "Resource": ["arn:aws:s3:::%s", "arn:aws:s3:::%s/*"]}, {"Effect": "Deny", "Principal": "*",
+ "Action": "s3:PutObject", "Resource": "arn:aws:s3:::%s/%s*"}]}"""
 
 
 class Ceph:
@@ -78,6 +83,7 @@ class Ceph:
         self.folder = folder
         self.port = port
         self._buckets = count(1)
+        self._users: set[str] = set()
         pool = urllib3.PoolManager(timeout=10, retries=False)
         self._client = Minio(
             f"127.0.0.1:{port}",
@@ -93,8 +99,33 @@ class Ceph:
         name = f"bucket-{next(self._buckets)}"
         self._client.make_bucket(name)
         if is_open:
-            self._client.set_bucket_policy(name, OPEN % (name, name))
+            self.allow_all(name)
         return name
+
+    def allow_all(self, bucket: str, *, but: str = "") -> None:
+        """Anybody may read and write, but nobody may write below the prefix `but`."""
+        policy = OPEN_BUT % (bucket, bucket, bucket, but) if but else OPEN % (bucket, bucket)
+        self._client.set_bucket_policy(bucket, policy)
+
+    def limit(self, bucket: str, *, objects: int | None) -> None:
+        """How many objects the bucket may hold from now on; None: any number."""
+        quota = ("--quota-scope=bucket", f"--bucket={bucket}")
+        if objects is None:
+            self.administer("quota", "disable", *quota)
+            return
+        self.administer("quota", "set", *quota, f"--max-objects={objects}")
+        self.administer("quota", "enable", *quota)
+
+    def new_key(self, user: str) -> str:
+        """An access key of a user, who is made when need be; its secret is SECRET."""
+        key = f"AK{secrets.token_hex(8).upper()}"
+        verb = ("key", "create") if user in self._users else ("user", "create", f"--display-name={user}")
+        self._users.add(user)
+        self.administer(*verb, f"--uid={user}", f"--access-key={key}", f"--secret={SECRET}")
+        return key
+
+    def remove_key(self, user: str, key: str) -> None:
+        self.administer("key", "rm", f"--uid={user}", f"--access-key={key}")
 
     def url(self, bucket: str, *, port: int | None = None, key: str = KEY, secret: str = SECRET) -> str:
         return f"s3+http://{key}:{quote(secret, safe='')}@127.0.0.1:{port or self.port}/{bucket}"
@@ -115,7 +146,7 @@ def running_ceph() -> Iterator[Ceph]:
         raise RuntimeError(f"{', '.join(missing)} are missing. Run ./dev install test.")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ceph-")))
-        port, monitor_port = _free_port(), _free_port()
+        port, monitor_port = free_port(), free_port()
         cluster = str(uuid.uuid4())
         text = CONFIGURATION.format(folder=folder, cluster=cluster, port=port, monitor_port=monitor_port)
         (folder / "ceph.conf").write_text(text)
@@ -208,10 +239,3 @@ def _wait_for(port: int, gateway: subprocess.Popen[bytes], folder: Path) -> None
             time.sleep(0.1)
     log = (folder / "radosgw.out").read_text(errors="replace")[-800:]
     raise RuntimeError(f"radosgw does not answer: {log}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

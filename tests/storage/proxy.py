@@ -1,12 +1,13 @@
 """Stands between a client and an S3 service and spoils chosen calls."""
 
+import hashlib
 import http.client
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Headers = list[tuple[str, str]]
@@ -17,6 +18,7 @@ class Call:
     method: str
     path: str
     """With the query."""
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass
@@ -38,8 +40,9 @@ class Answer:
 class Proxy:
     """Faults, and for each whether the service carries out the call:
 
-    reset (no), hang (no), 500 (no), 503 (no), 507 (no), expired (no): the call never arrives;
+    reset (no), hang (no), 500 (no), 503 (no), 507 (no), denied (no), expired (no): the call never arrives;
     late (no): the answer begins as a success and tells of a failure in its body;
+    lost (no): the answer is that of a success, with the right etag;
     reset-after, hang-after, 500-after, cut (yes): it is carried out, but its answer gets lost;
     lie (yes): the answer tells another etag.
     """
@@ -57,6 +60,10 @@ class Proxy:
 
     def spoil(self, name: str, matches: Callable[[Call], bool] = lambda _: True, times: int = 1) -> None:
         self._faults.append(Fault(name, matches, times))
+
+    def soothe(self) -> None:
+        """Spoils nothing any more."""
+        self._faults.clear()
 
     def take(self, call: Call) -> str:
         """The fault of this call, or nothing."""
@@ -108,7 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fault = self.server.proxy.take(Call(self.command, self.path))
+        fault = self.server.proxy.take(Call(self.command, self.path, body))
+        if fault == "lost":
+            etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+            self.send(Answer(200, [("ETag", f'"{etag}"')], b""))
+            return
         if fault in _UNDELIVERED:
             self.spoil(fault, None)
             return
@@ -167,13 +178,14 @@ class _Handler(BaseHTTPRequestHandler):
         return
 
 
-_UNDELIVERED = {"reset", "hang", "500", "503", "507", "expired", "late"}
+_UNDELIVERED = {"reset", "hang", "500", "503", "507", "denied", "expired", "late"}
 _TROUBLES = {
     "500": (500, "InternalError"),
     "500-after": (500, "InternalError"),
     "503": (503, "SlowDown"),
     "507": (507, "InsufficientStorage"),
     "late": (200, "InternalError"),
+    "denied": (403, "AccessDenied"),
     "expired": (403, "ExpiredToken"),
 }
 

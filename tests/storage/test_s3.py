@@ -248,10 +248,7 @@ def test_wrong_credentials_are_a_sentence_without_the_secret(scene: Scene) -> No
 
 def test_a_full_bucket_is_a_sentence_and_changes_nothing(scene: Scene) -> None:
     scene.direct.put("a", b"before", content_type=TEXT)
-    scene.ceph.administer(
-        "quota", "set", "--quota-scope=bucket", f"--bucket={scene.bucket}", "--max-objects=1"
-    )
-    scene.ceph.administer("quota", "enable", "--quota-scope=bucket", f"--bucket={scene.bucket}")
+    scene.ceph.limit(scene.bucket, objects=1)
     with pytest.raises(StoreUnavailable, match=r"could not write b: it is full \(403 QuotaExceeded\)"):
         scene.direct.put("b", b"2", content_type=TEXT)
     assert [stored.key for stored in scene.direct.list("")] == ["a"]

@@ -13,11 +13,11 @@ from app.errors import ConfigurationError
 from app.storage.s3 import S3Store
 from app.storage.s3_calls import Patience
 from app.storage.store import ObjectStore, StoreUnavailable
-from app.storage.urls import open_trees, open_web
 from app.storage.web import NameRefused, Taken, WebFile, WebPlace, check_name
 from app.storage.web_bucket import WebBucket
 from app.storage.web_folder import WebFolder
 from app.storage.web_lease import KEY, LIFETIME, RENEWED_AFTER, BucketLease, Holder, space
+from app.storage.web_urls import open_trees, open_web
 from tests.storage.ceph import Ceph
 from tests.storage.proxy import Proxy, running_proxy
 

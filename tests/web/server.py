@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from litestar.types import ASGIApp
 
 from app.asgi import create_app
-from app.database.engine import make_engine, make_pool
+from app.database.engine import make_pool
+from app.database.orm import make_engine
 from app.storage.memory import MemoryStore
+from tests.ports import free_port
 from tests.web.routes import ROUTES
 from tests.web.world import SETTINGS
 
@@ -51,13 +53,6 @@ def serving(url: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(port: int, seconds: float = 30) -> None:

@@ -14,7 +14,7 @@ from litestar.params import JSONBody
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from app.database.engine import make_engine
+from app.database.orm import make_engine
 from app.database.session import make_sessions
 from app.web.bodies import BodyGuard, CheckedRequest
 from app.web.sessions import begin

@@ -13,8 +13,9 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.asgi import PlainApp, create_app
-from app.database.base import new_id
-from app.database.engine import Connection, make_engine, make_pool, site_transaction
+from app.database.engine import Connection, make_pool, site_transaction
+from app.database.orm import make_engine
+from app.kit.ids import new_id
 from app.settings import Settings
 from app.storage.memory import MemoryStore
 from app.storage.store import ObjectStore

@@ -19,18 +19,6 @@ def decode_path(raw: bytes) -> str | None:
     return None if _CONTROL.search(path) else path
 
 
-def tidy_path(path: str) -> str:
-    """Without empty and dot segments; always starts with exactly one slash."""
-    kept: list[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
-            del kept[-1:]
-        elif segment not in {"", "."}:
-            kept.append(segment)
-    is_folder = path.endswith(("/", "/.", "/..")) and kept
-    return "/" + "/".join(kept) + ("/" if is_folder else "")
-
-
 def location_of(target: str, query: bytes) -> bytes:
     """`target` (a path of the manifest or what an editor wrote) as a Location, with the request's query.
 

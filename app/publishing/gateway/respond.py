@@ -1,9 +1,12 @@
 """From a request and the release that answers it to a whole response."""
 
+from urllib.parse import unquote
+
 import msgspec
 import structlog
 
 from app.errors import AppError
+from app.kit.paths import tidy_path
 from app.publishing.gateway.answers import (
     BAD_METHOD,
     BAD_PATH,
@@ -28,12 +31,13 @@ from app.publishing.gateway.headers import (
     validators,
 )
 from app.publishing.gateway.negotiation import Coding, matches, parse_range
-from app.publishing.gateway.paths import decode_path, location_of, path_location, tidy_path
+from app.publishing.gateway.paths import decode_path, location_of, path_location
 from app.publishing.manifest import LONGEST_PATH, NOT_FOUND_PATH
 
 logger = structlog.get_logger(__name__)
 
 IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE = b"if-match", b"if-none-match", b"if-range", b"range"
+MOST_HOPS = 10
 CONDITIONS = frozenset({IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE})
 
 
@@ -75,7 +79,7 @@ async def _at(
     if entry is None:
         return plain(NOT_FOUND, common)
     if entry.location is not None:
-        return redirect(location_of(entry.location, request.query), CACHE["page"], common)
+        return redirect(location_of(_end_of(site, entry.location), request.query), CACHE["page"], common)
     if entry.blob is None:
         return plain(GONE, common)
     return await _page(path, entry, request, bodies, common)
@@ -83,6 +87,16 @@ async def _at(
 
 def _find(site: SiteRelease, path: str) -> Served | None:
     return site.find(path) if len(path) <= LONGEST_PATH else None
+
+
+def _end_of(site: SiteRelease, location: str) -> str:
+    """Where a chain of redirects ends, so that a browser is sent there at once."""
+    for _ in range(MOST_HOPS):
+        following = None if "?" in location or "#" in location else _find(site, unquote(location))
+        if following is None or following.location is None:
+            break
+        location = following.location
+    return location
 
 
 def _elsewhere(site: SiteRelease, path: str) -> str | None:

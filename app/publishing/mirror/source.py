@@ -8,11 +8,11 @@ from html import escape
 import msgspec
 
 from app.errors import AppError, NotFound
-from app.publishing.garbage import GRACE
 from app.publishing.gateway.headers import CACHE, SHORTLY
 from app.publishing.gateway.paths import location_of
 from app.publishing.kinds import HTML
 from app.publishing.manifest import (
+    GRACE,
     CacheClass,
     CorruptObject,
     Entry,
@@ -69,7 +69,7 @@ def read_live(store: ObjectStore, site_id: str) -> Live:
     if found is None:
         raise NotFound("Nothing was published yet, so there is nothing to mirror. Run `hustings publish`.")
     root = load_root(store.get, found[0].root)
-    return Live(found[0], root, Manifest(root.shards, root.counts, read=store.get, fresh={}))
+    return Live(found[0], root, Manifest.of(root, store.get))
 
 
 async def newer_than(store: AsyncStore, live: Live, report: Reporter) -> int | None:

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.publishing.gateway.paths import decode_path, location_of, path_location, tidy_path
+from app.kit.paths import tidy_path
+from app.publishing.gateway.paths import decode_path, location_of, path_location
 
 segments = st.one_of(st.sampled_from(["", ".", "..", "a", "%2e", "evil.example"]), st.text(max_size=5))
 

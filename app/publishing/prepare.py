@@ -1,0 +1,125 @@
+"""From frozen content to everything of a release but the release itself: planned, made, checked."""
+
+from functools import partial
+
+import msgspec
+from anyio import to_thread
+
+from app.database.engine import Connection
+from app.errors import Conflict
+from app.publishing import releases
+from app.publishing.base import Base
+from app.publishing.build import Build
+from app.publishing.chunk import Kinds
+from app.publishing.engine import Run
+from app.publishing.judge import Judge, refuse
+from app.publishing.kinds import Content, SiteFacts
+from app.publishing.manifest import Manifest
+from app.publishing.plan import Plan, is_page, make_plan
+from app.publishing.preview import Prepared
+from app.publishing.redirects import refuse_circles
+from app.publishing.render import Recipe
+from app.publishing.report import Reporter
+from app.publishing.unasked import Trigger
+
+FEW_REMOVALS = 20
+"""So many pages may disappear without a word, and 5 % of a larger site."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    full: bool
+    dry_run: bool
+    yes: bool
+    trigger: Trigger
+
+
+async def prepare(run: Run, content: Content, report: Reporter, options: Options) -> Prepared:
+    """The release is begun (`run.ticket`) before the first thing is made that differs from the base.
+
+    Raises PublishError with all errors of the checks, Conflict for a large removal without `yes`; a dry run
+    is told of both, and keeps nothing.
+    """
+    engine, base = run.engine, run.base
+    site = await engine.load_site(content)
+    recipe = Recipe(engine.environment, engine.digests, site, engine.program)
+    digest = recipe.digest(engine.kinds.all)
+    report.step("Checking what changed")
+    plan = await make_plan(
+        content, engine.kinds.all, base=base.manifest, live=base.live, recipe=digest, full=options.full
+    )
+
+    async def begin() -> None:
+        if run.ticket is None and not options.dry_run:
+            run.ticket = await releases.begin(
+                run.control,
+                content,
+                base.pointer,
+                base.live,
+                recipe=digest,
+                actor=engine.actor,
+                trigger=options.trigger,
+            )
+
+    if _root_differs(base, site):
+        await begin()
+    report.step("Rendering", len(plan))
+    tombstones = await read_tombstones(content.connection)
+    judge = _judge(engine.kinds, base, plan, site, tombstones)
+    build = Build(
+        content,
+        engine.kinds,
+        recipe,
+        base=base.manifest,
+        tombstones=tombstones,
+        store=engine.store,
+        verify=options.full,
+        begin=begin,
+        report=report,
+        elsewhere=engine.elsewhere,
+        judge=judge,
+        dry_run=options.dry_run,
+    )
+    built = await build.run(plan)
+    report.step("Checking the release")
+    redirects = plan.candidates[engine.kinds.redirects.name]
+    await to_thread.run_sync(partial(refuse_circles, base.manifest, built.changes, redirects))
+    verdict = await judge.verdict(content, built.changes)
+    large = await to_thread.run_sync(_large_removal, base.manifest, built.removed)
+    if not options.dry_run:
+        if large and not options.yes:
+            raise Conflict(f"{large} Nothing went live; add --yes to go on.")
+        refuse(verdict.errors)
+    manifest = await to_thread.run_sync(base.manifest.apply, built.changes)
+    return Prepared(site, built, plan, verdict, large, manifest, digest)
+
+
+async def read_tombstones(connection: Connection) -> set[str]:
+    """Of the site of the transaction that runs on the connection."""
+    return {
+        row["path"] for row in await connection.fetch("SELECT path FROM tombstones WHERE lifted_at IS NULL")
+    }
+
+
+def _root_differs(base: Base, site: SiteFacts) -> bool:
+    """Hosts and base URL stand in the root: a gateway has to learn of them even if no page changed."""
+    root = base.root
+    return root is None or (root.slug, root.hosts, root.base_url) != (site.slug, site.hosts, site.base_url)
+
+
+def _judge(kinds: Kinds, base: Base, plan: Plan, site: SiteFacts, tombstones: set[str]) -> Judge:
+    return Judge(
+        base.manifest,
+        plan,
+        base_url=site.base_url,
+        hidden=kinds.hidden,
+        dynamic=kinds.dynamic,
+        tombstones=tombstones,
+    )
+
+
+def _large_removal(base: Manifest, removed: int) -> str | None:
+    """The sentence about it. The pages of a site are counted only when there is reason to."""
+    if removed <= FEW_REMOVALS:
+        return None
+    pages = sum(is_page(entry) for _, entry in base.scan())
+    return f"This removes {removed} of {pages} pages." if removed * 100 > pages * 5 else None
