@@ -96,7 +96,7 @@ def _compress(store: ObjectStore, name: str, content_type: str) -> bool:
 
 
 def _is_kept(store: ObjectStore, name: str) -> bool:
-    """A blob that was taken down meanwhile takes its sibling with it: whoever deletes begins with the blob."""
+    """A blob that was deleted meanwhile takes its sibling along: whoever deletes begins with the blob."""
     try:
         store.stat(blob_key(name))
     except ObjectNotFound:

@@ -21,9 +21,9 @@ from app.jobs.handlers import Handler, JobContext
 from app.jobs.job import SiteJob
 from app.jobs.queue import enqueue
 from app.kit.ids import new_id
+from app.publishing import lease
 from app.publishing.chunk import Chunk, Made, Maker, Workshop
 from app.publishing.elsewhere import Begin, Database, Failed, Handle, opened
-from app.publishing.releases import TAKE_LEASE
 
 HELPERS = 8
 """Jobs that are offered to the workers; each works on chunks until none is left."""
@@ -42,7 +42,7 @@ INSERT INTO build_chunks (site_id, build_id, number, request)
 SELECT $1, $2, number, request FROM unnest($3::bytea[]) WITH ORDINALITY AS r (request, number)
 """
 # Whoever gets this has no publisher to work for: it holds the lease for as long as it lives.
-IS_ABANDONED = TAKE_LEASE.replace("xact_lock", "xact_lock_shared")
+IS_ABANDONED = lease.TAKE.replace("xact_lock", "xact_lock_shared")
 # A machine that vanished while it held a chunk must not hold it for ever.
 PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 TAKE = """
@@ -140,11 +140,9 @@ class Spread:
 
 
 async def make_one(pool: Pool, site_id: UUID, build_id: UUID, maker: Maker) -> bool:
-    """Makes one chunk that nobody is at; False when there is none, or no publisher that wants it."""
+    """Makes one chunk that nobody is at; False when there is none."""
     async with pool.acquire() as connection, site_transaction(connection, site_id):
         await connection.execute(PATIENCE)
-        if await connection.fetchval(IS_ABANDONED, str(site_id)):
-            return False
         row = await connection.fetchrow(TAKE, build_id)
         if row is None:
             return False
@@ -172,7 +170,14 @@ async def _help(workshop: Workshop, database: Database, context: JobContext, job
         return
     try:
         async with opened(_request.decode(row["request"]).begin, workshop, database) as maker:
-            while await make_one(context.pool, job.site_id, job.build_id, maker):
-                pass
+            while not await _is_abandoned(context, job):
+                if not await make_one(context.pool, job.site_id, job.build_id, maker):
+                    return
     except (*NO_SNAPSHOT, AppError):
         return
+
+
+async def _is_abandoned(context: JobContext, job: RenderChunks) -> bool:
+    async with context.transaction() as connection:
+        free: bool = await connection.fetchval(IS_ABANDONED, str(job.site_id))
+        return free

@@ -1,4 +1,4 @@
-"""A site that one process does not render alone, live in a folder; its publishers and workers as processes."""
+"""A site with too many pages for one process, live in a folder; its publishers and workers as processes."""
 
 import asyncio
 import os
@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SITE = UUID(SITE_ID)
 EVERY_PAGE = "UPDATE sites SET name = 'The lake coalition', base_url = 'https://lake.example.org'"
 """After it no page is what it was."""
+AS_BEFORE = "UPDATE sites SET name = 'The river coalition', base_url = 'https://bench.example.org'"
 BAD_PAGE = "/campaigns/clean-water-for-district-333/"
 BROKEN = '{{ page.nothing if page.slug == "clean-water-for-district-333" }}'
 WAITING = """
@@ -83,20 +84,23 @@ class Large:
     def working(self, name: str, prelude: str = "") -> Iterator["subprocess.Popen[str]"]:
         """`hustings worker` that listens; its connections bear the name."""
         with self.process("worker", name=name, prelude=prelude) as process:
-            assert process.stderr is not None
-            for line in process.stderr:
-                if "listens" in line:
-                    break
+            until_it_listens(process)
             yield process
 
     @contextmanager
-    def process(
-        self, *words: str, name: str = "", prelude: str = "", through: tuple[str, ...] = (), **settings: str
-    ) -> Iterator["subprocess.Popen[str]"]:
+    def process(self, *words: str, name: str = "", prelude: str = "") -> Iterator["subprocess.Popen[str]"]:
         """The command line after the lines of `prelude`; killed at the end of the block."""
         script = f"{prelude}\nfrom app.cli import main\nmain()"
+        with self.running(sys.executable, "-c", script, *words, name=name) as process:
+            yield process
+
+    @contextmanager
+    def running(
+        self, *command: str, name: str = "", store_url: str | None = None
+    ) -> Iterator["subprocess.Popen[str]"]:
+        settings = {"HUSTINGS_STORE_URL": store_url} if store_url else {}
         process = subprocess.Popen(
-            [*through, sys.executable, "-c", script, *words],
+            command,
             env=self._environment(name) | settings,
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -169,6 +173,15 @@ def broken_templates(folder: Path) -> str:
     return f"import app.wiring, pathlib\napp.wiring.resource = lambda _: pathlib.Path({str(folder)!r})"
 
 
+def until_it_listens(process: "subprocess.Popen[str]") -> None:
+    assert process.stderr is not None
+    said = ""
+    while "listens" not in said:
+        line = process.stderr.readline()
+        assert line, f"it ended: {said}"
+        said += line
+
+
 def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
@@ -176,7 +189,7 @@ def children(pid: int) -> list[int]:
 async def ended(*pids: int) -> None:
     """Wait until all of them are gone; one that nobody has asked for its status counts as gone."""
     with anyio.fail_after(20):
-        while any(_is_alive(pid) for pid in pids):
+        while any(_is_alive(pid) for pid in pids):  # noqa: ASYNC110 - they are no children of this process
             await anyio.sleep(0.02)
 
 
