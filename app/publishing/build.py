@@ -105,9 +105,12 @@ class Build:
         recipe = self._recipe.digest(self._kinds.all)
         begin = await export(self._content, recipe, verify=self._verify, dry_run=self._dry_run)
         chunks = await to_thread.run_sync(lambda: list(self._chunks(plan, rendered)))
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(elsewhere.make, begin, chunks, self._note)
-            await self._here(self._chunks(plan, files))
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(elsewhere.make, begin, chunks, self._note)
+                await self._here(self._chunks(plan, files))
+        except ExceptionGroup as group:
+            raise _first(group) from None
 
     def _chunks(self, plan: Plan, kinds: Iterable[PageKind]) -> Iterator[Chunk]:
         for kind in kinds:
@@ -196,6 +199,12 @@ class Build:
         )
         if not self._dry_run:
             await keep(self._store, entries)
+
+
+def _first(group: ExceptionGroup) -> Exception:
+    """The failure that cancelled the others, without the task group's wrapping."""
+    first: Exception = group.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
 def chunks(paths: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

@@ -92,4 +92,14 @@ def _compress(store: ObjectStore, name: str, content_type: str) -> bool:
         store.put(key, packed, content_type=content_type, if_none_match=True)
     except PreconditionFailed:
         return False
+    return _is_kept(store, name)
+
+
+def _is_kept(store: ObjectStore, name: str) -> bool:
+    """A blob that was deleted meanwhile takes its sibling along: whoever deletes begins with the blob."""
+    try:
+        store.stat(blob_key(name))
+    except ObjectNotFound:
+        store.delete(blob_key(name, "br"))
+        return False
     return True

@@ -2,7 +2,7 @@
 
 Each has its own connection to the database, which sees the publisher's frozen content by its exported
 snapshot, and writes to the store itself; only entries of the manifest come back. A process that is idle waits
-for its socket and ends when the publisher does, however that ends.
+for its socket, and each ends when the publisher does, however that ends.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ import anyio
 import msgspec
 
 from app.errors import PublishError
+from app.kit.process import die_with_parent
 from app.publishing.chunk import Chunk, Made, Workshop
 from app.publishing.elsewhere import Begin, Database, Failed, Handle, opened
 
@@ -100,12 +101,14 @@ def renderers(count: int, workshop: Workshop, database: Database) -> Iterator[Re
     children: dict[int, socket.socket] = {}
     gc.collect()
     gc.freeze()  # what is there now is shared with the children, and stays so
+    publisher = os.getpid()
     for _ in range(count):
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid == 0:
             for other in (ours, *children.values()):
                 other.close()
+            die_with_parent(publisher)
             _child(theirs, workshop, database)
         theirs.close()
         ours.setblocking(False)
@@ -141,6 +144,8 @@ async def _converse(child: socket.socket, begin: Begin, waiting: Iterator[Chunk]
             room.release()
     finally:
         feeding.cancel()
+        await asyncio.wait([feeding])  # what it failed with, the other direction has told
+        _ = feeding.cancelled() or feeding.exception()
 
 
 async def _send(child: socket.socket, message: Begin | Task | End) -> None:
@@ -159,7 +164,10 @@ async def _exactly(child: socket.socket, length: int) -> bytearray:
     body = bytearray(length)
     rest = memoryview(body)
     while rest:
-        got = await asyncio.get_running_loop().sock_recv_into(child, rest)
+        try:
+            got = await asyncio.get_running_loop().sock_recv_into(child, rest)
+        except ConnectionError:  # it had not read all that it was sent
+            got = 0
         if not got:
             raise PublishError("A rendering process was ended from outside. Is there memory enough?")
         rest = rest[got:]
@@ -177,6 +185,8 @@ def _child(publisher: socket.socket, workshop: Workshop, database: Database) -> 
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         asyncio.run(_serve(publisher, workshop, database))
         status = 0
+    except ConnectionError:
+        pass  # the publisher is gone
     except BaseException:  # noqa: BLE001 - there is nobody left to raise it to
         traceback.print_exc()
     finally:

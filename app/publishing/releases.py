@@ -253,7 +253,6 @@ async def go_live(connection: Connection, site_id: UUID, ticket: Ticket, now: da
     async with site_transaction(connection, site_id):
         await _note_flip(connection, site_id, ticket.release_id, ticket.generation, now)
         await connection.execute(TOO_LATE, ticket.release_id)
-        await compress_later(connection, site_id, ticket.release_id)
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, str(site_id))
 
 
@@ -264,6 +263,7 @@ async def _note_flip(
     done = await connection.execute(GO_LIVE, release_id, site_id, generation, at)
     if done != "UPDATE 0":
         await follow_up(connection, site_id)
+        await compress_later(connection, site_id, release_id)
 
 
 async def end(connection: Connection, site_id: UUID, ticket: Ticket, state: str, error: str) -> None:

@@ -21,6 +21,7 @@ from app.jobs.handlers import Handler, JobContext
 from app.jobs.job import SiteJob
 from app.jobs.queue import enqueue
 from app.kit.ids import new_id
+from app.publishing import lease
 from app.publishing.chunk import Chunk, Made, Maker, Workshop
 from app.publishing.elsewhere import Begin, Database, Failed, Handle, opened
 
@@ -30,11 +31,18 @@ PRIORITY = 10
 PAUSE = 0.05
 """Seconds between two looks for what others have finished, or have left."""
 
-LEFT_BEHIND = "DELETE FROM build_chunks WHERE build_id <> $1"
+# What a worker is still at stays for the next publish: nobody waits for it.
+LEFT_BEHIND = """
+DELETE FROM build_chunks c
+ USING (SELECT build_id, number FROM build_chunks WHERE build_id <> $1 FOR UPDATE SKIP LOCKED) l
+ WHERE c.build_id = l.build_id AND c.number = l.number
+"""
 WRITE = """
 INSERT INTO build_chunks (site_id, build_id, number, request)
 SELECT $1, $2, number, request FROM unnest($3::bytea[]) WITH ORDINALITY AS r (request, number)
 """
+# Whoever gets this has no publisher to work for: it holds the lease for as long as it lives.
+IS_ABANDONED = lease.TAKE.replace("xact_lock", "xact_lock_shared")
 # A machine that vanished while it held a chunk must not hold it for ever.
 PATIENCE = "SET LOCAL idle_in_transaction_session_timeout = '60s'"
 TAKE = """
@@ -46,6 +54,14 @@ COLLECT = """
 DELETE FROM build_chunks WHERE build_id = $1 AND reply IS NOT NULL RETURNING number, request, reply
 """
 DROP = "DELETE FROM build_chunks WHERE build_id = $1"
+
+
+NO_SNAPSHOT = (
+    asyncpg.InvalidParameterValueError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
+"""Its publisher has ended: before, or while it was looked up."""
 
 
 class RenderChunks(SiteJob, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -141,7 +157,7 @@ async def make_one(pool: Pool, site_id: UUID, build_id: UUID, maker: Maker) -> b
 def spread_handler(workshop: Workshop, database: Database) -> Handler[RenderChunks]:
     """What a worker does about `RenderChunks`."""
     run = partial(_help, workshop, database)
-    return Handler(RenderChunks, run, retries=0, timeout=timedelta(hours=1))
+    return Handler(RenderChunks, run, timeout=timedelta(hours=1))
 
 
 async def _help(workshop: Workshop, database: Database, context: JobContext, job: RenderChunks) -> None:
@@ -154,7 +170,14 @@ async def _help(workshop: Workshop, database: Database, context: JobContext, job
         return
     try:
         async with opened(_request.decode(row["request"]).begin, workshop, database) as maker:
-            while await make_one(context.pool, job.site_id, job.build_id, maker):
-                pass
-    except (asyncpg.InvalidParameterValueError, asyncpg.UndefinedObjectError, AppError):
+            while not await _is_abandoned(context, job):
+                if not await make_one(context.pool, job.site_id, job.build_id, maker):
+                    return
+    except (*NO_SNAPSHOT, AppError):
         return
+
+
+async def _is_abandoned(context: JobContext, job: RenderChunks) -> bool:
+    async with context.transaction() as connection:
+        free: bool = await connection.fetchval(IS_ABANDONED, str(job.site_id))
+        return free

@@ -66,11 +66,12 @@ def generate(cluster: Cluster, database: str, campaigns: int) -> str:
     """A database with one site of so many campaigns; returns the URL that the application uses."""
     provision(cluster.url("superuser", "postgres"), database)
     upgrade(cluster.url("owner", database))
-    asyncio.run(_fill(cluster.url("superuser", database), campaigns))
+    asyncio.run(fill(cluster.url("superuser", database), campaigns))
     return cluster.url("app", database)
 
 
-async def _fill(url: str, campaigns: int) -> None:
+async def fill(url: str, campaigns: int) -> None:
+    """Write the site into a migrated database, as its superuser."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("SET session_replication_role = replica")
