@@ -53,6 +53,7 @@ GIVE = "UPDATE build_chunks SET reply = $3 WHERE build_id = $1 AND number = $2"
 COLLECT = """
 DELETE FROM build_chunks WHERE build_id = $1 AND reply IS NOT NULL RETURNING number, request, reply
 """
+COUNT = "SELECT count(*) FROM build_chunks WHERE build_id = $1"
 DROP = "DELETE FROM build_chunks WHERE build_id = $1"
 
 
@@ -90,6 +91,8 @@ class Spread:
     """Shares the chunks with the workers; works on them itself too, so that it ends without any worker."""
 
     count = 1
+    connections = 1
+    """Of the pool, at a time, beside those of the publish."""
 
     def __init__(self, pool: Pool, workshop: Workshop, database: Database) -> None:
         self._pool = pool
@@ -107,6 +110,7 @@ class Spread:
                     done = await self._collect(begin.site_id, build_id, handle)
                     remaining -= done
                     if not took and not done:
+                        await self._check(begin.site_id, build_id, remaining)
                         await anyio.sleep(PAUSE)
         finally:
             with anyio.move_on_after(5, shield=True):
@@ -133,6 +137,15 @@ class Spread:
             assert reply.made is not None  # noqa: S101 - it is the one or the other
             await handle(_request.decode(row["request"]).chunk, reply.made)
         return len(rows)
+
+    async def _check(self, site_id: UUID, build_id: UUID, remaining: int) -> None:
+        """Raises LeaseLost when chunks are gone: nobody would ever make them."""
+        async with self._pool.acquire() as connection, site_transaction(connection, site_id):
+            if await connection.fetchval(COUNT, build_id) < remaining:
+                raise lease.LeaseLost(
+                    "Another publisher is at work by now, and took away what workers had to do. Nothing went "
+                    "live; publish again."
+                )
 
     async def _run(self, site_id: UUID, query: str, *arguments: object) -> None:
         async with self._pool.acquire() as connection, site_transaction(connection, site_id):

@@ -10,9 +10,9 @@ import anyio
 import msgspec
 import pytest
 
-from app.database.base import new_id
 from app.database.engine import site_transaction
 from app.jobs.handlers import JobContext
+from app.kit.ids import new_id
 from app.publishing import build, elsewhere, spread
 from app.publishing.chunk import Chunk
 from app.publishing.elsewhere import Begin
@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 ANOTHER_VERSION = "from app.kit import resources\nresources.program_digest = lambda: 'another'"
 SMALL_CHUNKS = "from app.publishing import build\nbuild.CHUNK = 50"
 OPEN_CHUNKS = "SELECT count(*) FROM build_chunks WHERE reply IS NULL"
+FEW_CONNECTIONS = "import os\nos.environ['HUSTINGS_DATABASE_POOL_SIZE'] = '1'"
 IS_PUBLISHED = "SELECT count(*) FROM releases WHERE number = 2 AND state = 'live'"
 LEFT = "SELECT count(*) FROM build_chunks"
 JOBS = "SELECT status::text FROM pgqueuer WHERE entrypoint = 'chunks.render'"
@@ -198,3 +199,23 @@ async def test_a_job_whose_publisher_has_gone_is_done_at_once(large: Large) -> N
         await handler.run(context, job)
         await handler.run(context, msgspec.structs.replace(job, build_id=new_id()))
         assert await count(large, OPEN_CHUNKS) == 1
+
+
+async def test_a_publish_that_is_shared_has_a_connection_more(large: Large) -> None:
+    """However small the pool is set: it would wait for ever for one to offer its chunks with."""
+    with large.publishing("--spread", prelude=FEW_CONNECTIONS) as process:
+        status, _, errors = await end_of(process)
+    assert status == 0, errors
+
+
+async def test_a_publisher_whose_chunks_another_has_taken_away_gives_up(large: Large) -> None:
+    """Who has the lease by then removes what others left: nobody would ever make them."""
+    async with large.held() as hold:
+        with large.publishing("--spread", prelude=SMALL_CHUNKS) as process:
+            await hold.waiting(1)
+            await large.run("DELETE FROM build_chunks WHERE number > 1")
+            await hold.end()
+            status, _, errors = await end_of(process)
+    assert status == 1
+    assert "publish again" in errors
+    assert await count(large, IS_PUBLISHED) == 0
