@@ -80,6 +80,7 @@ def _compress(store: ObjectStore, name: str, content_type: str) -> bool:
     except ObjectNotFound:
         pass
     else:
+        _is_kept(store, name)  # an earlier run may have been killed before it looked
         return False
     try:
         body = store.get(blob_key(name))
