@@ -15,7 +15,7 @@ import anyio
 import asyncpg
 import msgspec
 
-from app.database.engine import Pool, site_transaction
+from app.database.engine import Connection, Pool, site_transaction
 from app.errors import AppError
 from app.jobs.handlers import Handler, JobContext
 from app.jobs.job import SiteJob
@@ -55,6 +55,7 @@ DELETE FROM build_chunks WHERE build_id = $1 AND reply IS NOT NULL RETURNING num
 """
 COUNT = "SELECT count(*) FROM build_chunks WHERE build_id = $1"
 DROP = "DELETE FROM build_chunks WHERE build_id = $1"
+DROP_ALL = "DELETE FROM build_chunks"
 
 
 NO_SNAPSHOT = (
@@ -150,6 +151,15 @@ class Spread:
     async def _run(self, site_id: UUID, query: str, *arguments: object) -> None:
         async with self._pool.acquire() as connection, site_transaction(connection, site_id):
             await connection.execute(query, *arguments)
+
+
+async def wait_for_helpers(connection: Connection, site_id: UUID) -> None:
+    """Under the lease: no worker is at a chunk of the site any more, nor will be, when this returns.
+
+    A publisher that was killed leaves workers that still write what they have begun.
+    """
+    async with site_transaction(connection, site_id):
+        await connection.execute(DROP_ALL)
 
 
 async def make_one(pool: Pool, site_id: UUID, build_id: UUID, maker: Maker) -> bool:

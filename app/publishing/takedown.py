@@ -24,6 +24,7 @@ from app.publishing.lease import lease
 from app.publishing.manifest import NOT_FOUND_PATH, Encoding, Manifest, blob_key
 from app.publishing.prepare import read_tombstones
 from app.publishing.report import Reporter
+from app.publishing.spread import wait_for_helpers
 from app.storage.store import ObjectNotFound, ObjectStore
 
 FIND = "SELECT created_at, reason FROM tombstones WHERE path = $1 AND lifted_at IS NULL"
@@ -71,6 +72,7 @@ async def takedown(engine: Engine, site_id: UUID, path: str, reason: str, *, rep
             _refuse_unknown(live.manifest, path, versions)
             await _bury(control, site_id, path, reason.strip(), engine.actor)
         release = await _release(engine, Hands(control, reading, held), live, path, report)
+        await wait_for_helpers(control, site_id)  # they could write anew what is deleted
         deleted, shared = await _delete(engine, reading, versions)
     if before is not None and release is None and not deleted:
         raise Conflict(before)
