@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from app.campaigns.feed import Feed
 from app.campaigns.hidden import HiddenCampaigns
 from app.campaigns.listing import Rows
 from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
@@ -127,6 +128,7 @@ def page_kinds(assets: SharedAssets) -> Kinds:
             MediaFiles(),
             Campaigns(endorsements),
             Listing(rows),
+            Feed(rows),
             Home(rows, endorsements),
             NotFound(rows),
             Sitemap([HomeInSitemap(), CampaignsInSitemap()]),
