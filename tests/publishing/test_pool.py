@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from app.database.base import new_id
+from app.kit.ids import new_id
 from app.publishing.pointer import read_pointer
 from tests.publishing.conftest import Live
 from tests.publishing.large import (

@@ -10,9 +10,9 @@ import anyio
 import msgspec
 import pytest
 
-from app.database.base import new_id
 from app.database.engine import site_transaction
 from app.jobs.handlers import JobContext
+from app.kit.ids import new_id
 from app.publishing import build, elsewhere, spread
 from app.publishing.chunk import Chunk
 from app.publishing.elsewhere import Begin
