@@ -49,8 +49,10 @@ async def edit(here: World, site: UUID, slug: str, words: str) -> None:
 
 
 async def waiting(here: World) -> list[tuple[str, str]]:
-    """Jobs in the queue, with their payload."""
-    rows = await here.pool.fetch("SELECT entrypoint, payload FROM pgqueuer ORDER BY id")
+    """Jobs in the queue, with their payload; but those that make brotli."""
+    rows = await here.pool.fetch(
+        "SELECT entrypoint, payload FROM pgqueuer WHERE entrypoint <> 'pages.compress' ORDER BY id"
+    )
     return [(row["entrypoint"], row["payload"].decode()) for row in rows]
 
 
