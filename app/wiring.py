@@ -160,7 +160,8 @@ async def open_engine(
     With `spread` the workers of all machines are asked to help with large publishes.
     """
     url = str(settings.database_url)
-    size = max(settings.database_pool_size, CONNECTIONS)
+    # One more for each hand of `Spread`: its own chunk, and what others have made.
+    size = max(settings.database_pool_size, CONNECTIONS + 2)
     pool = await make_pool(url, size=size, pooler=settings.database_pooler)
     try:
         workshop = workshop or make_workshop(make_store(settings))

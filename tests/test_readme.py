@@ -5,9 +5,9 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-from click import Group
+from click import Context, Group
 
-from app.cli import main
+from app.cli import COMMANDS, main
 from app.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +31,7 @@ def unknown_commands(text: str) -> list[str]:
 
 
 def is_command(words: list[str]) -> bool:
-    command = main.commands.get(words[0])
+    command = main.get_command(Context(main), words[0])
     if isinstance(command, Group):
         return words[1:2] != [] and words[1] in command.commands
     return command is not None
@@ -39,7 +39,7 @@ def is_command(words: list[str]) -> bool:
 
 def test_every_command_of_hustings_exists() -> None:
     assert unknown_commands(README) == []
-    assert {"up", "serve", "worker", "publish", "releases", "takedown", "content", "db"} <= set(main.commands)
+    assert {"up", "serve", "worker", "publish", "releases", "takedown", "content", "db"} <= set(COMMANDS)
 
 
 def test_a_command_that_does_not_exist_is_found() -> None:

@@ -19,7 +19,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 Slug = Annotated[
     str,
     Meta(
-        pattern=f"^{SLUG}$",
+        pattern=rf"^{SLUG}\Z",
         max_length=SLUG_LENGTH,
         description=f"lower-case letters, digits and single hyphens, at most {SLUG_LENGTH}",
     ),
@@ -31,26 +31,28 @@ Position = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1, description="a whole n
 Locale = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?$", description="a language such as en or pt-BR"
+        pattern=r"^[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-[A-Z]{2})?\Z",
+        description="a language such as en or pt-BR",
     ),
 ]
 Email = Annotated[
-    str, Meta(pattern=r"^(?:[^\s@<>]+@[^\s@<>]+)?$", description="an e-mail address such as info@example.org")
+    str,
+    Meta(pattern=r"^(?:[^\s@<>]+@[^\s@<>]+)?\Z", description="an e-mail address such as info@example.org"),
 ]
 Link = Annotated[
     str,
     Meta(
-        pattern=r"^(?:(?:/(?!/)|#|https?://[^/]|mailto:|tel:)\S*)?$",
+        pattern=r"^(?:(?:/(?!/)|#|https?://[^/]|mailto:|tel:)\S*)?\Z",
         description="a link that starts with /, https:// or mailto:",
     ),
 ]
 WebAddress = Annotated[
-    str, Meta(pattern=r"^(?:https?://[^/\s]\S*)?$", description="an address that starts with https://")
+    str, Meta(pattern=r"^(?:https?://[^/\s]\S*)?\Z", description="an address that starts with https://")
 ]
 ImageName = Annotated[
     str,
     Meta(
-        pattern=r"^(?:media/[A-Za-z0-9_-][A-Za-z0-9._-]*)?$",
+        pattern=r"^(?:media/[A-Za-z0-9_-][A-Za-z0-9._-]*)?\Z",
         description="the path of a picture such as media/hero.webp",
     ),
 ]

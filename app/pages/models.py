@@ -20,6 +20,23 @@ from app.database.base import (
 )
 
 EMPTY = text("''")
+TAKEN = (
+    "api",
+    "assets",
+    "campaigns",
+    "desk",
+    "healthz",
+    "legal",
+    "media",
+    "metrics",
+    "news",
+    "readyz",
+    "sitemap",
+    "widgets",
+)
+"""First steps of paths that are not pages."""
+UNSEEN = r"[\u0080-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+"""Characters that nobody sees in an address, for PostgreSQL's regular expressions."""
 BLOCK_TYPES = ("text", "image", "text_image", "quote")
 
 
@@ -65,6 +82,7 @@ class Page(Identified, OfSite, Translatable, Timestamped, Base):
         UniqueConstraint("site_id", "locale", "parent_id", "slug", postgresql_nulls_not_distinct=True),
         CheckConstraint(SLUG_CHECK, name="valid_page_slug"),
         CheckConstraint("parent_id <> id", name="page_not_its_own_parent"),
+        CheckConstraint(f"parent_id IS NOT NULL OR slug NOT IN {TAKEN}", name="page_slug_not_taken"),
         site_index("idx_page_parent", "parent_id"),
     )
 
@@ -157,6 +175,10 @@ class Redirect(Identified, OfSite, Timestamped, Base):
         CheckConstraint(
             "from_path ~ '^/([^/]|$)' AND from_path !~ '[[:cntrl:]\\\\?#]' AND length(from_path) <= 1000",
             name="valid_redirect_from_path",
+        ),
+        CheckConstraint(
+            f"from_path !~ '//|/[.]{{1,2}}(/|$)|[%]|{UNSEEN}' AND from_path IS NFC NORMALIZED",
+            name="valid_redirect_from_spelling",
         ),
         CheckConstraint(
             "to_path ~ '^/([^/]|$)' AND to_path !~ '[[:cntrl:]\\\\]' AND length(to_path) <= 1000",

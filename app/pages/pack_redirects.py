@@ -1,6 +1,7 @@
 """`redirects.csv`."""
 
 import re
+import unicodedata
 from typing import Annotated, Literal
 from urllib.parse import unquote
 
@@ -69,6 +70,7 @@ def read_redirects(pack: Reading) -> RedirectContent:
         fields = build(RedirectFields, document, pack.problems)
         if fields is None:
             continue
+        fields = _composed(fields)
         if fields.from_path in rows:
             message = f"redirects {fields.from_path} twice"
             pack.problems.add(FILE, message, line=document.first_line, field="from_path")
@@ -78,6 +80,15 @@ def read_redirects(pack: Reading) -> RedirectContent:
             pack.problems.add(FILE, wrong, line=document.first_line, field="to_path")
         rows[fields.from_path] = fields
     return RedirectContent(list(rows.values()))
+
+
+def _composed(fields: RedirectFields) -> RedirectFields:
+    """A letter with its accent is one character (NFC): so browsers write it and the gateway looks for it."""
+    return RedirectFields(
+        from_path=unicodedata.normalize("NFC", fields.from_path),
+        to_path=unicodedata.normalize("NFC", fields.to_path),
+        status=fields.status,
+    )
 
 
 def _wrong_from(path: str) -> str:

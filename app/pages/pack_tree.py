@@ -14,24 +14,11 @@ from app.packs.names import FileName, content_name, name_text
 from app.packs.parts import Dumping, Loading, Reading
 from app.packs.upsert import Cells, Row, Table
 from app.packs.writing import matter_text
+from app.pages.models import TAKEN
 from app.pages.pack_blocks import BlockFile, Blocks, dump_blocks, read_blocks
 from app.pages.pack_media import refer_pictures
 
 FOLDER = "pages"
-TAKEN = {
-    "api",
-    "assets",
-    "campaigns",
-    "desk",
-    "healthz",
-    "legal",
-    "media",
-    "metrics",
-    "news",
-    "readyz",
-    "widgets",
-}
-"""First steps of paths that are not pages."""
 _STEP = ".blocks"
 
 

@@ -79,10 +79,13 @@ class Build:
         )
         self._present: set[str] = set()
         self._absent: set[str] = set()
+        self._sees_all = False
+        """After a full plan a page that is not present is not there, whatever the base says."""
         self.built = Built()
 
     async def run(self, plan: Plan) -> Built:
-        """`begin` is awaited before anything that differs from the base is noted."""
+        """`begin` is awaited before the first thing that differs from the base is made."""
+        self._sees_all = plan.is_full
         self._absent.update(plan.orphans)
         rendered = [kind for kind in self._kinds.pages if kind.template]
         files = [kind for kind in self._kinds.pages if not kind.template]
@@ -91,11 +94,7 @@ class Build:
             await self._share(self._elsewhere, plan, rendered, files)
         else:
             await self._here(self._chunks(plan, (*rendered, *files)))
-        redirects = plan.candidates[self._kinds.redirects.name]
-        if plan.is_full:
-            # Every page that exists was looked at: one that still lies where a redirect wants to be has gone.
-            self._absent.update(set(redirects) - self._present)
-        await self._redirect(redirects)
+        await self._redirect(plan.candidates[self._kinds.redirects.name])
         await self._remove()
         return self.built
 
@@ -164,7 +163,8 @@ class Build:
         """Something that was not looked at, and is not itself a redirect or gone, is still there."""
         old = self._base.get(path)
         is_there = old is not None and old.status not in (301, 410) and old.gone_on is None
-        return path in self._tombstones or (is_there and path not in self._absent)
+        is_unseen = not self._sees_all and path not in self._absent
+        return path in self._tombstones or (is_there and is_unseen)
 
     async def _remove(self) -> None:
         """A page that is not there any more is gone (410), an asset stays a while, the rest is dropped."""
@@ -219,9 +219,10 @@ def retire(old: Entry, today: date) -> Change:
 
 
 def _gone_on(old: Entry | None, content: Content) -> date:
+    today = content.frozen_at.date()
     if old is not None and old.status == 410 and old.gone_on:
-        return date.fromisoformat(old.gone_on)
-    return content.frozen_at.date()
+        return min(date.fromisoformat(old.gone_on), today)
+    return today
 
 
 def _as_gone(made: Output, day: date) -> Output:

@@ -72,7 +72,8 @@ class Maker:
     """Makes chunks over one frozen content. A dry run makes all and keeps nothing.
 
     With `verify` a page that has not changed is made again if its objects are lost or cut off in the store.
-    `begin` is awaited before the first thing that differs from the base is made.
+    `begin` is awaited before the first thing that differs from the base is made. `confirm` has the store
+    prove what was written here: nobody else knows what it has to be.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Maker:
         store: AsyncStore,
         verify: bool = False,
         dry_run: bool = False,
+        confirm: bool = False,
         begin: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._content = content
@@ -92,6 +94,7 @@ class Maker:
         self._store = store
         self._verify = verify
         self._dry_run = dry_run
+        self._confirm = confirm
         self._begin = begin
 
     async def make(self, chunk: Chunk) -> Made:
@@ -101,7 +104,7 @@ class Maker:
         fingerprints = {path: self._recipe.fingerprint(kind, item) for path, item in loaded.items()}
         stale = [path for path in loaded if not is_current(chunk.base.get(path), fingerprints[path])]
         if self._verify:
-            stale += await self._lost(chunk, [path for path in loaded if path not in set(stale)])
+            stale += await self._lost(chunk, sorted(loaded.keys() - set(stale)))
         if stale:
             made.uploaded = await self._make(
                 chunk, {path: loaded[path] for path in stale}, fingerprints, made
@@ -127,7 +130,10 @@ class Maker:
             return 0
         # The same bytes as in the base are in the store: only who verifies has reason to doubt it.
         new = [one for one in outputs if self._verify or not is_same(chunk.base.get(one.path), one.entry)]
-        return await keep(self._store, new)
+        uploaded = await keep(self._store, new)
+        if self._confirm:
+            await self._store.confirm([item.key for one in new for item in one.items])
+        return uploaded
 
     async def _lost(self, chunk: Chunk, paths: Sequence[str]) -> list[str]:
         """Those of the current paths whose objects are not in the store as the manifest says."""

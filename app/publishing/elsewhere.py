@@ -117,6 +117,7 @@ async def opened(begin: Begin, workshop: Workshop, database: Database) -> AsyncI
                 store=workshop.store,
                 verify=begin.verify,
                 dry_run=begin.dry_run,
+                confirm=True,
             )
     finally:
         connection.terminate()

@@ -16,6 +16,7 @@ import msgspec
 
 from app.database.engine import Pool, site_transaction
 from app.errors import AppError, Contended
+from app.kit.ids import new_id
 from app.publishing.base import DAMAGED
 from app.publishing.engine import Engine, connections
 from app.publishing.kept import LAST, Names, Tombstones, kept_roots, list_roots, names_in
@@ -29,6 +30,7 @@ from app.storage.store import ObjectStore
 
 BATCH = 500
 """Objects deleted while publishers wait."""
+PROBES = "probes/"
 PATIENCE = 600
 """Seconds to wait for a moment without a publish."""
 
@@ -91,7 +93,8 @@ async def collect(
     """Delete what no kept release of any site names. Raises Contended when publishers leave no moment."""
     async with engine.pool.acquire() as connection:
         tombstones = await every_tombstone(connection)
-    rules = Rules(young_since=engine.clock() - grace, last=last, tombstones=tombstones)
+    present = await engine.store.run(partial(_present, engine.store.store))
+    rules = Rules(young_since=present - grace, last=last, tombstones=tombstones)
     report.step("Looking for what no kept release names")
     wanted = await _last_live(engine, last)
     garbage = await _find(engine, rules, wanted)
@@ -116,6 +119,16 @@ async def _find(engine: Engine, rules: Rules, wanted: set[str]) -> Garbage:
         raise type(error)(
             f"Nothing was deleted, because it is not known what a release that is kept needs: {error}"
         ) from None
+
+
+def _present(store: ObjectStore) -> datetime:
+    """By the clock that dated the objects: ours may be wrong, and then everything would look old."""
+    key = f"{PROBES}clock-{new_id()}"
+    store.put(key, b"clock", content_type="application/octet-stream")
+    try:
+        return store.stat(key).modified
+    finally:
+        store.delete(key)
 
 
 def find_garbage(store: ObjectStore, rules: Rules, wanted: set[str]) -> Garbage:

@@ -20,7 +20,7 @@ from app.publishing.pointer import Pointer, Superseded, flip, read_pointer
 from app.publishing.preview import told
 from app.publishing.releases import Ticket
 from app.publishing.report import Reporter
-from app.storage.facade import Item
+from app.storage.facade import AsyncStore, Item
 from app.storage.store import StoreUnavailable
 
 
@@ -58,15 +58,26 @@ async def flip_to(run: Run, ticket: Ticket, pointer: Pointer, report: Reporter) 
     await run.lease.check()
     try:
         await store.run(partial(flip, store.store, pointer))
-    except StoreUnavailable:
-        found = await store.run(partial(read_pointer, store.store, pointer.site_id))
-        if found is None or found[0] != pointer:
+    except StoreUnavailable as error:
+        if not await _is_flipped(store, pointer, error):
             raise
     run.is_live, run.live_at = True, pointer.activated_at
     try:
         await releases.go_live(run.control, run.site_id, ticket, pointer.activated_at)
     except LOST:
         report.note("It is live; the database will hear of it with the next publish.")
+
+
+async def _is_flipped(store: AsyncStore, pointer: Pointer, error: StoreUnavailable) -> bool:
+    """After a flip without an answer. Raises its error, with a warning, when a look gets none either."""
+    try:
+        found = await store.run(partial(read_pointer, store.store, pointer.site_id))
+    except StoreUnavailable:
+        raise StoreUnavailable(
+            f"{error.detail} It is not known whether release {pointer.number} is live: publish again when "
+            "the store answers."
+        ) from error
+    return found is not None and found[0] == pointer
 
 
 async def _upload(run: Run, ticket: Ticket, site: SiteFacts, built: Built, manifest: Manifest) -> str:

@@ -132,6 +132,9 @@ class Tombstone(Identified, OfSite, Base):
     __table_args__ = site_arguments(
         "tombstones",
         site_index("unique_tombstone", "path", unique=True, postgresql_where=text("lifted_at IS NULL")),
+        CheckConstraint(
+            "path ~ '^/([^/]|$)' AND path !~ '//|/[.]{1,2}(/|$)|[[:cntrl:]\\\\]'", name="valid_tombstone_path"
+        ),
     )
 
     path: Mapped[str]

@@ -66,6 +66,7 @@ def _is_known(content: Content, live: LiveRow | None, recipe: str) -> bool:
         live is not None
         and live.snapshot is not None
         and live.frozen_at is not None
+        and live.frozen_at <= content.frozen_at
         and live.database_id == content.database_id
         and live.recipe == recipe
         and not live.is_forgotten

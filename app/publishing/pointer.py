@@ -9,6 +9,8 @@ from app.publishing.manifest import CorruptObject
 from app.storage.store import ObjectNotFound, ObjectStore, PreconditionFailed, StoreUnavailable
 
 PREFIX = "live/"
+MOST_REFUSALS = 5
+"""In a row, with one and the same etag: nobody writes in between, so that trying on would never end."""
 
 
 class Superseded(Conflict):
@@ -55,12 +57,22 @@ def flip(store: ObjectStore, pointer: Pointer) -> str:
 
     Durable when it returns. Repeating a flip that succeeded succeeds again; a damaged pointer is overwritten.
     Raises Superseded when an equal or newer generation that is not this very pointer is live; raises
-    StoreUnavailable when it is not known whether the flip took place: flip again, or read the pointer.
+    StoreUnavailable when it is not known whether the flip took place: flip again, or read the pointer; and
+    when the store refuses what it has told itself.
     """
+    refused = 0
+    before: str | None = None
     while True:
         current, etag = _current(store, pointer.site_id)
         if current is not None and current.generation >= pointer.generation:
             return _repeat(store, pointer, current, etag)
+        refused = refused + 1 if etag == before else 1
+        if refused > MOST_REFUSALS:
+            raise StoreUnavailable(
+                f"The object store refuses to write {pointer_key(pointer.site_id)} over the etag it tells. "
+                "Nothing went live; look at the service's own log, then publish again."
+            )
+        before = etag
         try:
             written = _swap(store, pointer, etag)
         except PreconditionFailed:

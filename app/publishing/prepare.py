@@ -9,15 +9,16 @@ from app.database.engine import Connection
 from app.errors import Conflict
 from app.publishing import releases
 from app.publishing.base import Base
-from app.publishing.build import Build
+from app.publishing.build import Build, Built
 from app.publishing.chunk import Kinds
 from app.publishing.engine import Run
-from app.publishing.judge import Judge, refuse
+from app.publishing.judge import Judge, Verdict, refuse
 from app.publishing.kinds import Content, SiteFacts
 from app.publishing.manifest import Manifest
 from app.publishing.plan import Plan, is_page, make_plan
 from app.publishing.preview import Prepared
 from app.publishing.redirects import refuse_circles
+from app.publishing.releases import Ticket
 from app.publishing.render import Recipe
 from app.publishing.report import Reporter
 from app.publishing.unasked import Trigger
@@ -50,15 +51,7 @@ async def prepare(run: Run, content: Content, report: Reporter, options: Options
 
     async def begin() -> None:
         if run.ticket is None and not options.dry_run:
-            run.ticket = await releases.begin(
-                run.control,
-                content,
-                base.pointer,
-                base.live,
-                recipe=digest,
-                actor=engine.actor,
-                trigger=options.trigger,
-            )
+            run.ticket = await _begin(run, content, digest, options.trigger)
 
     if _root_differs(base, site):
         await begin()
@@ -81,16 +74,36 @@ async def prepare(run: Run, content: Content, report: Reporter, options: Options
     )
     built = await build.run(plan)
     report.step("Checking the release")
-    redirects = plan.candidates[engine.kinds.redirects.name]
-    await to_thread.run_sync(partial(refuse_circles, base.manifest, built.changes, redirects))
-    verdict = await judge.verdict(content, built.changes)
-    large = await to_thread.run_sync(_large_removal, base.manifest, built.removed)
+    verdict, large = await _check(run, content, plan, built, judge)
     if not options.dry_run:
         if large and not options.yes:
             raise Conflict(f"{large} Nothing went live; add --yes to go on.")
         refuse(verdict.errors)
     manifest = await to_thread.run_sync(base.manifest.apply, built.changes)
     return Prepared(site, built, plan, verdict, large, manifest, digest)
+
+
+async def _begin(run: Run, content: Content, recipe: str, trigger: Trigger) -> Ticket:
+    return await releases.begin(
+        run.control,
+        content,
+        run.base.pointer,
+        run.base.live,
+        recipe=recipe,
+        actor=run.engine.actor,
+        trigger=trigger,
+    )
+
+
+async def _check(
+    run: Run, content: Content, plan: Plan, built: Built, judge: Judge
+) -> tuple[Verdict, str | None]:
+    """The verdict, and the sentence about a large removal."""
+    manifest, kinds = run.base.manifest, run.engine.kinds
+    redirects = plan.candidates[kinds.redirects.name]
+    await to_thread.run_sync(partial(refuse_circles, manifest, built.changes, redirects))
+    verdict = await judge.verdict(content, built.changes)
+    return verdict, await to_thread.run_sync(_large_removal, manifest, built.removed)
 
 
 async def read_tombstones(connection: Connection) -> set[str]:

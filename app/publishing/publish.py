@@ -61,11 +61,15 @@ async def publish(
 
 
 def _present(engine: Engine, base: Base) -> datetime:
-    """The clock, but never before that of the live release: what has closed does not open again by itself."""
-    now = engine.clock()
-    if base.live is None or base.live.frozen_at is None:
+    """The clock, but never before that of the live release: what has closed does not open again by itself.
+
+    Unless that release was made by a clock that ran ahead, as the database's clock tells: then what it closed
+    too early opens again, or a site would stand in the future until the future has come.
+    """
+    now, live = engine.clock(), base.live
+    if live is None or live.frozen_at is None or live.is_ahead:
         return now
-    return max(now, base.live.frozen_at)
+    return max(now, live.frozen_at)
 
 
 async def _publish(run: Run, content: Content, options: Options, report: Reporter) -> None:

@@ -91,7 +91,8 @@ UPDATE releases
 LIVE = """
 SELECT r.id, r.content_snapshot::text AS snapshot, r.database_id, r.frozen_at, r.recipe,
        coalesce(p.pruned_in = r.database_id AND pg_snapshot_xmin(r.content_snapshot) < p.pruned_below, false)
-         AS is_forgotten
+         AS is_forgotten,
+       coalesce(r.frozen_at > now() + interval '1 hour', false) AS is_ahead
   FROM releases r LEFT JOIN publications p ON p.site_id = r.site_id
  WHERE r.number = $1
 """
@@ -123,6 +124,8 @@ class LiveRow(msgspec.Struct, frozen=True):
     recipe: str
     is_forgotten: bool = False
     """Changes that its snapshot had not seen are pruned from the log: only a full plan is sure."""
+    is_ahead: bool = False
+    """Its publisher's clock was more than an hour before the database's: nothing counts on its time."""
 
 
 async def follow_pointer(connection: Connection, site_id: UUID, pointer: Pointer) -> LiveRow | None:

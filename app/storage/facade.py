@@ -70,6 +70,11 @@ class AsyncStore:
     async def sync(self, keys: Iterable[str]) -> None:
         await self.run(partial(self.store.sync, keys))
 
+    async def confirm(self, keys: Iterable[str]) -> None:
+        """Has a store elsewhere prove what this process wrote; one of this machine has nothing to prove."""
+        if self._writers > 1:
+            await self.sync(keys)
+
     async def put_many(self, items: Iterable[Item]) -> set[str]:
         """Writes the items that the store does not have, and returns their keys.
 

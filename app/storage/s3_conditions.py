@@ -67,11 +67,14 @@ class Conditions:
                 self._calls.delete(key)
 
     def _find_style(self, key: str, etag: str) -> Callable[[str], str] | None:
-        """What accepts the right etag and declines a wrong one; repeated writes keep body and etag."""
+        """What accepts the right etag and declines a wrong one.
+
+        Each write has a body of its own: only so is it known after a lost answer which of them took place.
+        """
         for style in _STYLES:
             if self._try(key, b"other", {"If-Match": style(_NOWHERE)}) is not None:
                 return None
-            if self._try(key, b"first", {"If-Match": style(etag)}) is not None:
+            if self._try(key, b"third", {"If-Match": style(etag)}) is not None:
                 return style
         return None
 

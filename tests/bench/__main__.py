@@ -8,10 +8,11 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import flip, gateway, publish, up
+from tests.bench import faults, flip, gateway, publish, up
 from tests.bench.check import Check, MissingTool, machine
 
 BENCHES: dict[str, Callable[[], list[Check]]] = {
+    "faults": faults.run,
     "flip": flip.run,
     "gateway": gateway.run,
     "publish": publish.run,

@@ -41,6 +41,28 @@ async def site(here: World) -> UUID:
             for path in ("", "a/", "//a/", "/a\nb", "/a\x7f", "/a\\b", "/a?b", "/a#b", "/" + "a" * 1000)
         ),
         *(
+            ("redirects", {"from_path": path, "to_path": "/b/"}, "valid_redirect_from_spelling")
+            for path in (
+                "/a//b",
+                "/a/../b",
+                "/a/.",
+                "/caf%C3%A9/",
+                "/cafe\u0301/",
+                "/a\u200bb",
+                "/a\u00a0b",
+                "/\ufeff",
+            )
+        ),
+        *(
+            ("tombstones", {"path": path, "reason": "odd"}, "valid_tombstone_path")
+            for path in ("", "a/", "//a/", "/a//b", "/a/../b", "/a\nb", "/a\\b")
+        ),
+        (
+            "pages",
+            {"slug": "campaigns", "title": "T", "translation_group_id": new_id()},
+            "page_slug_not_taken",
+        ),
+        *(
             ("redirects", {"from_path": "/a/", "to_path": path}, "valid_redirect_to_path")
             for path in ("", "https://b.example/", "//b.example/", "/\\b.example/", "/a\tb", "/" + "b" * 1000)
         ),

@@ -142,3 +142,24 @@ async def test_an_insertion_touches_two_listing_pages(here: World) -> None:
         if path.startswith("/campaigns/") and entry != before.get(path) and "one-more" not in path
     }
     assert listings == {"/campaigns/", "/campaigns/page/3/"}
+
+
+@pytest.mark.parametrize("edit", ["", "UPDATE sites SET name = name || '.'"])
+@pytest.mark.parametrize("full", [False, True])
+async def test_a_renamed_page_redirects_whatever_kind_of_plan_finds_it(
+    here: World, edit: str, full: bool
+) -> None:
+    """A change of the shell makes every plan a full one, which does not look for the old path by itself."""
+    site = await site_with(here, 2)
+    await here.publish(site)
+    await here.run(site, "UPDATE campaigns SET slug = 'renamed' WHERE slug = 'c1'")
+    await here.insert(site, "redirects", from_path="/campaigns/c1/", to_path="/campaigns/renamed/")
+    if edit:
+        await here.run(site, edit)
+    await here.publish(site, full=full)
+    entries = here.entries(site)
+    assert (entries["/campaigns/c1/"].status, entries["/campaigns/c1/"].location) == (
+        301,
+        "/campaigns/renamed/",
+    )
+    assert entries["/campaigns/renamed/"].status == 200

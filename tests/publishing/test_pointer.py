@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from app.publishing.manifest import CorruptObject
 from app.publishing.pointer import Pointer, Superseded, flip, pointer_key, read_pointer
 from app.storage.file import FileStore
 from app.storage.memory import MemoryStore
-from app.storage.store import ObjectStore
+from app.storage.store import ObjectStore, PreconditionFailed, StoreUnavailable
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = pointer_key("s1")
@@ -118,6 +119,19 @@ def test_a_race_lost_to_an_older_generation_is_tried_again() -> None:
     store = RacedStore(lambda store: flip(store, pointer(3)))
     flip(store, pointer(5))
     assert generation(store) == 5
+
+
+def test_a_store_that_refuses_its_own_etag_is_given_up() -> None:
+    class Refusing(MemoryStore):
+        def put(self, key: str, body: bytes, **options: Any) -> str:
+            if options.get("if_match"):
+                raise PreconditionFailed(f"{key} was written by somebody else.")
+            return super().put(key, body, **options)
+
+    store = Refusing()
+    flip(store, pointer(1))
+    with pytest.raises(StoreUnavailable, match="over the etag it tells"):
+        flip(store, pointer(2))
 
 
 def test_control_a_put_that_does_not_compare_lowers_the_generation() -> None:

@@ -299,3 +299,14 @@ async def test_who_took_a_path_down_and_who_let_it_come_back_is_kept(here: World
     rows = await here.run(site, "SELECT actor, lifted_by, reason FROM tombstones ORDER BY created_at")
     assert [tuple(row.values()) for row in rows] == [("ada", "bo", "a court order"), ("bo", "", "again")]
     assert here.entries(site)[ONE].status == 410
+
+
+async def test_a_tombstone_that_is_lifted_lets_the_page_come_back(here: World) -> None:
+    """No command does it; whoever deletes the row is not left with a site that only --full can mend."""
+    site = await site_with_a_secret(here)
+    await down(here, site)
+    await here.publish(site)
+    assert here.entries(site)[ONE].status == 410
+    await here.run(site, "DELETE FROM tombstones")
+    await here.publish(site)
+    assert here.entries(site)[ONE].status == 200

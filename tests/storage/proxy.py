@@ -41,6 +41,8 @@ class Proxy:
     """Faults, and for each whether the service carries out the call:
 
     reset (no), hang (no), 500 (no), 503 (no), 507 (no), denied (no), expired (no): the call never arrives;
+    short (no): half of its body arrives, then both connections break;
+    stunted (yes): half of its body arrives, as if it were all;
     late (no): the answer begins as a success and tells of a failure in its body;
     lost (no): the answer is that of a success, with the right etag;
     reset-after, hang-after, 500-after, cut (yes): it is carried out, but its answer gets lost;
@@ -74,6 +76,12 @@ class Proxy:
                     fault.times -= 1
                     return fault.name
         return ""
+
+    def calm(self) -> None:
+        """Forgets all faults and calls."""
+        with self._lock:
+            self._faults.clear()
+            self.calls.clear()
 
     @property
     def spoiled_all(self) -> bool:
@@ -126,8 +134,14 @@ class _Handler(BaseHTTPRequestHandler):
         headers = self.headers.items()
         if self.server.proxy.rewrite is not None:
             headers = self.server.proxy.rewrite(_unsigned(headers))
+        if fault in {"short", "stunted"}:
+            body, headers = _halved(body, headers, tells_length=fault == "stunted")
+        if fault == "short":
+            _send_and_leave(self.server.proxy.service, self.command, self.path, headers, body)
+            self.reset()
+            return
         answer = _forward(self.server.proxy.service, self.command, self.path, headers, body)
-        if fault:
+        if fault and fault != "stunted":
             self.spoil(fault, answer)
         else:
             self.send(answer)
@@ -199,14 +213,41 @@ def _forward(port: int, method: str, path: str, headers: Headers, body: bytes) -
     """With the Host of the client, which its signature covers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in headers:
-            connection.putheader(name, value)
-        connection.endheaders(body)
+        _send(connection, method, path, headers, body)
         response = connection.getresponse()
         return Answer(response.status, response.getheaders(), response.read())
     finally:
         connection.close()
+
+
+def _send_and_leave(port: int, method: str, path: str, headers: Headers, body: bytes) -> None:
+    """Until the service has seen that nothing more will come."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        _send(connection, method, path, headers, body)
+        connection.sock.shutdown(socket.SHUT_WR)
+        with suppress(OSError):
+            while connection.sock.recv(4096):
+                pass
+    finally:
+        connection.close()
+
+
+def _send(
+    connection: http.client.HTTPConnection, method: str, path: str, headers: Headers, body: bytes
+) -> None:
+    connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+    for name, value in headers:
+        connection.putheader(name, value)
+    connection.endheaders(body)
+
+
+def _halved(body: bytes, headers: Headers, *, tells_length: bool) -> tuple[bytes, Headers]:
+    half = body[: len(body) // 2]
+    if not tells_length:
+        return half, headers
+    others = [pair for pair in headers if pair[0].lower() != "content-length"]
+    return half, [*others, ("Content-Length", str(len(half)))]
 
 
 def _unsigned(headers: Headers) -> Headers:

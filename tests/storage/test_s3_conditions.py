@@ -96,3 +96,15 @@ def test_lost_answers_do_not_spoil_the_finding_out(store: S3Store, proxy: Proxy,
     etag = store.stat(KEY).etag
     store.put(KEY, b"two", content_type=TEXT, if_match=etag)
     assert proxy.spoiled_all
+
+
+@pytest.mark.parametrize("fault", ["reset", "reset-after", "503"])
+@pytest.mark.parametrize("number", range(1, 7))
+def test_no_single_lost_answer_makes_it_err(store: S3Store, proxy: Proxy, fault: str, number: int) -> None:
+    """A refusal after a lost answer may speak of the lost attempt or of this one."""
+    seen = iter(range(1, 100))
+    proxy.spoil(fault, lambda call: "/probes/" in call.path and next(seen) == number)
+    store.put(KEY, b"one", content_type=TEXT, if_none_match=True)
+    store.put(KEY, b"two", content_type=TEXT, if_match=store.stat(KEY).etag)
+    assert proxy.spoiled_all
+    assert store.get(KEY) == b"two"

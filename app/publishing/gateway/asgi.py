@@ -4,7 +4,6 @@ from asyncio import create_task, wait
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
 
 import structlog
 from anyio import Event, Lock, move_on_after
@@ -15,6 +14,7 @@ from app.publishing.gateway.bodies import Bodies
 from app.publishing.gateway.catalogue import Catalogue
 from app.publishing.gateway.headers import Header
 from app.publishing.gateway.negotiation import Coding, preferred_codings
+from app.publishing.gateway.paths import path_location
 from app.publishing.gateway.recent import Recent
 from app.publishing.gateway.respond import CONDITIONS, Request, respond
 from app.storage.facade import AsyncStore
@@ -117,7 +117,7 @@ class Gateway:
         host, accept, conditions = _read_headers(scope["headers"])
         site = self._catalogue.snapshot.site(host)
         codings = self._codings.get(accept) or self._negotiate(accept)
-        path = scope.get("raw_path") or quote(scope["path"]).encode()
+        path = scope.get("raw_path") or path_location(scope["path"], b"")
         key = (site.token, path, codings) if site and not conditions and scope["method"] == "GET" else None
         messages = self._ready.get(key) if key else None
         if messages is None:

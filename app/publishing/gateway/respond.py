@@ -6,7 +6,6 @@ import msgspec
 import structlog
 
 from app.errors import AppError
-from app.kit.paths import tidy_path
 from app.publishing.gateway.answers import (
     BAD_METHOD,
     BAD_PATH,
@@ -31,7 +30,7 @@ from app.publishing.gateway.headers import (
     validators,
 )
 from app.publishing.gateway.negotiation import Coding, matches, parse_range
-from app.publishing.gateway.paths import decode_path, location_of, path_location
+from app.publishing.gateway.paths import decode_path, location_of, path_location, spellings
 from app.publishing.manifest import LONGEST_PATH, NOT_FOUND_PATH
 
 logger = structlog.get_logger(__name__)
@@ -71,11 +70,10 @@ async def _at(
     site: SiteRelease, path: str, request: Request, bodies: Bodies, common: tuple[Header, ...]
 ) -> Answer:
     entry = _find(site, path)
-    if entry is None:
-        target = _elsewhere(site, path)
-        if target is not None:
-            return redirect(path_location(target, request.query), CACHE["page"], common)
-        entry = site.find(NOT_FOUND_PATH)
+    target = _elsewhere(site, path) if entry is None else _well_spelt(entry, path, request)
+    if target is not None:
+        return redirect(path_location(target, request.query), CACHE["page"], common)
+    entry = entry or site.find(NOT_FOUND_PATH)
     if entry is None:
         return plain(NOT_FOUND, common)
     if entry.location is not None:
@@ -100,10 +98,15 @@ def _end_of(site: SiteRelease, location: str) -> str:
 
 
 def _elsewhere(site: SiteRelease, path: str) -> str | None:
-    """Where the page is that somebody misspelt: doubled slashes, dot segments, no slash at the end."""
-    tidy = tidy_path(path)
-    found = (candidate for candidate in (tidy, f"{tidy}/") if candidate != path and _find(site, candidate))
+    """Where the page is that somebody misspelt: see `spellings`."""
+    found = (candidate for candidate in spellings(path) if candidate != path and _find(site, candidate))
     return next(found, None)
+
+
+def _well_spelt(entry: Served, path: str, request: Request) -> str | None:
+    """A page has one URL: the same path with other escapes leads there, or caches would hold it twice."""
+    is_well = entry.status != 200 or request.path == path_location(path, b"")
+    return None if is_well else path
 
 
 async def _page(

@@ -295,8 +295,17 @@ async def test_a_misspelt_path_leads_to_the_page(gateway: Gateway, asked: str, l
 
 
 @pytest.mark.parametrize("asked", ["/%63ampaigns/", "/gr%c3%b6%c3%9fe/", "/campaigns%2F"])
-async def test_an_escape_that_means_the_same_is_the_same_page(gateway: Gateway, asked: str) -> None:
-    assert (await ask(gateway, asked)).status == 200
+async def test_other_escapes_of_the_same_path_lead_to_its_one_url(gateway: Gateway, asked: str) -> None:
+    reply = await ask(gateway, asked)
+    assert reply.status == 301
+    assert (await ask(gateway, reply.headers["location"])).status == 200
+
+
+@pytest.mark.parametrize("asked", ["/Campaigns/", "/GRO%CC%88%C3%9FE", "/gro%CC%88%C3%9Fe/"])
+async def test_capitals_and_taken_apart_letters_lead_to_the_page(gateway: Gateway, asked: str) -> None:
+    reply = await ask(gateway, asked)
+    assert reply.status == 301
+    assert (await ask(gateway, reply.headers["location"])).status == 200
 
 
 @pytest.mark.parametrize(
