@@ -63,7 +63,7 @@ def _entry(base_url: str, row: Mapping[str, Any]) -> str:
     address = quoteattr(base_url + campaign_path(row["slug"]))
     return (
         f"<entry>\n<title>{escape(row['title'])}</title>\n<id>urn:uuid:{row['id']}</id>\n"
-        f'<link rel="alternate" type="text/html" href={quoteattr(base_url + campaign_path(row["slug"]))}/>\n'
+        f'<link rel="alternate" type="text/html" href={address}/>\n'
         f"<published>{row['created_at'].isoformat()}</published>\n"
         f"<updated>{row['updated_at'].isoformat()}</updated>\n"
         f"<summary>{escape(row['summary'])}</summary>\n</entry>\n"
