@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from app.campaigns.feed import Feed
 from app.campaigns.hidden import HiddenCampaigns
 from app.campaigns.listing import Rows
 from app.campaigns.published import Campaigns, CampaignsInSitemap, Listing
@@ -127,6 +128,7 @@ def page_kinds(assets: SharedAssets) -> Kinds:
             MediaFiles(),
             Campaigns(endorsements),
             Listing(rows),
+            Feed(rows),
             Home(rows, endorsements),
             NotFound(rows),
             Sitemap([HomeInSitemap(), CampaignsInSitemap()]),
@@ -160,7 +162,8 @@ async def open_engine(
     With `spread` the workers of all machines are asked to help with large publishes.
     """
     url = str(settings.database_url)
-    size = max(settings.database_pool_size, CONNECTIONS + Spread.connections * spread)
+    # One more for each hand of `Spread`: its own chunk, and what others have made.
+    size = max(settings.database_pool_size, CONNECTIONS + 2)
     pool = await make_pool(url, size=size, pooler=settings.database_pooler)
     try:
         workshop = workshop or make_workshop(make_store(settings))

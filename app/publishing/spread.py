@@ -92,8 +92,6 @@ class Spread:
     """Shares the chunks with the workers; works on them itself too, so that it ends without any worker."""
 
     count = 1
-    connections = 1
-    """Of the pool, at a time, beside those of the publish."""
 
     def __init__(self, pool: Pool, workshop: Workshop, database: Database) -> None:
         self._pool = pool

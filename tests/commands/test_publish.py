@@ -79,7 +79,6 @@ def test_each_site_is_published_and_json_stands_alone(shell: Shell) -> None:
         "unchanged",
         "live_at",
         "seconds",
-        "warnings",
     }
     assert "demo: Rendering" in result.stderr
     one = json.loads(shell("publish", "--site", "demo", "--json", "--full").stdout)

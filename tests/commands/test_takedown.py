@@ -29,7 +29,9 @@ def test_a_page_is_taken_down_once(shell: Shell) -> None:  # noqa: F811 - the fi
     assert undone.stdout.startswith(
         "demo: /campaigns/ may be shown again, which `hustings publish --site demo`"
     )
-    assert "release 3 is live: 1 rendered" in shell("publish", "--site", "demo").stdout
+    told = shell("publish", "--site", "demo").stdout
+    assert "release 3 is live at " in told
+    assert ": 1 rendered" in told
     assert "/campaigns/ is not taken down." in shell("takedown", "/campaigns/", "--undo").stderr
 
 

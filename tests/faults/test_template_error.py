@@ -25,7 +25,10 @@ SELECT gen_random_uuid(), $1, gen_random_uuid(), 'c-' || lpad(n::text, 5, '0'), 
   FROM generate_series(1, $2::int) n
 """
 SUMMARY = "UPDATE campaigns SET summary = $1 WHERE slug = $2"
-TEMPLATE = '<h1>ok</h1>\n<p>{{ page.summary.split("|")[1] }}</p>'
+PAGE = (
+    "<!doctype html><html><head><title>A page</title></head><body><main><h1>ok</h1>\n%s</main></body></html>"
+)
+TEMPLATE = PAGE % '<p>{{ page.summary.split("|")[1] }}</p>'
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ async def here(database: Database, tmp_path: Path) -> AsyncIterator[World]:
     """Its template takes for granted that every summary has two halves."""
     (tmp_path / "site").mkdir()
     for name in ("home", "campaigns", "404", "410"):
-        (tmp_path / "site" / f"{name}.html").write_text("<h1>ok</h1>")
+        (tmp_path / "site" / f"{name}.html").write_text(PAGE % "")
     (tmp_path / "site" / "campaign.html").write_text(TEMPLATE)
     environment = make_environment(tmp_path)
     async with world(database) as made:
@@ -90,10 +93,10 @@ async def test_control_a_renderer_that_goes_on_after_an_error_publishes_a_broken
         try:
             return sound(*arguments)  # type: ignore[arg-type]  # as it came
         except PublishError:
-            return b"<h1>Error</h1>", HTML
+            return BROKEN_PAGE.encode(), HTML
 
     monkeypatch.setattr(render.Recipe, "render", careless)
     site = await small_site(here)
     await here.run(site, SUMMARY, "no halves", "before")
     await here.publish(site)
-    assert here.page(site, "/campaigns/before/") == "<h1>Error</h1>"
+    assert here.page(site, "/campaigns/before/") == BROKEN_PAGE

@@ -130,7 +130,8 @@ async def test_an_accent_in_either_form_is_one_redirect(river: tuple[World, UUID
         assert await status(gateway, raw) == (301, "/campaigns/a/")
     for raw in (b"/cafe%CC%81/", b"/cafe%cc%81", b"/CAF%C3%89/", "/cafe\u0301/".encode()):
         assert await status(gateway, raw) == (301, "/caf%C3%A9/")
-    assert await status(gateway, b"/gr%C3%BC%20n") == (301, "/caf%C3%A9/")
+    # A chain of redirects is one hop.
+    assert await status(gateway, b"/gr%C3%BC%20n") == (301, "/campaigns/a/")
     assert await status(gateway, b"/gr%C3%BC+n") == (404, "")
     assert await status(gateway, b"/a+b") == (301, "/campaigns/a/")
     assert await status(gateway, b"/a%2Bb") == (301, "/campaigns/a/")

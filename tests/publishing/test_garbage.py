@@ -68,6 +68,7 @@ def is_whole(here: World, site: UUID) -> bool:
         for entry in here.entries(site).values()
         if entry.blob
         for coding in (None, *entry.encodings)
+        if coding != "br"  # it comes later
     }
     return needed <= keys(here)
 

@@ -66,7 +66,7 @@ def told(here: World) -> list[str]:
 
 async def test_the_page_is_gone_and_every_version_of_it_deleted(here: World) -> None:
     site = await site_with_a_secret(here)
-    assert len(told(here)) == 6
+    assert len(told(here)) == 4
     packed = set(told(here))
     before = here.entries(site)
     done = await down(here, site)

@@ -49,8 +49,10 @@ async def edit(here: World, site: UUID, slug: str, words: str) -> None:
 
 
 async def waiting(here: World) -> list[tuple[str, str]]:
-    """Jobs in the queue, with their payload."""
-    rows = await here.pool.fetch("SELECT entrypoint, payload FROM pgqueuer ORDER BY id")
+    """Jobs in the queue, with their payload; but those that make brotli."""
+    rows = await here.pool.fetch(
+        "SELECT entrypoint, payload FROM pgqueuer WHERE entrypoint <> 'pages.compress' ORDER BY id"
+    )
     return [(row["entrypoint"], row["payload"].decode()) for row in rows]
 
 
@@ -84,7 +86,12 @@ async def test_a_flip_and_its_job_share_one_fate(here: World) -> None:
         try:
             async with site_transaction(connection, site):
                 await releases._note_flip(connection, site, release["id"], 2, here.now)
-                assert await connection.fetchval("SELECT count(*) FROM pgqueuer") == 1
+                assert (
+                    await connection.fetchval(
+                        "SELECT count(*) FROM pgqueuer WHERE entrypoint <> 'pages.compress'"
+                    )
+                    == 1
+                )
                 raise RuntimeError  # noqa: TRY301 - as when the connection breaks
         except RuntimeError:
             broken = True
