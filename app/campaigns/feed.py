@@ -1,8 +1,10 @@
 """The Atom feed of a site's campaigns (RFC 4287)."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
+from xml.sax.saxutils import quoteattr
 
 from app.campaigns.listing import Rows, campaign_path
 from app.publishing.kinds import Changes, Content, Raw
@@ -18,6 +20,10 @@ NEWEST = """
 SELECT id, slug, title, summary, created_at, updated_at
   FROM campaigns WHERE active AND locale = $1 ORDER BY created_at DESC, slug LIMIT $2
 """
+
+
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""No reader takes a feed with one of them, not even escaped; word processors leave them in titles."""
 
 
 class Feed:
@@ -68,3 +74,7 @@ def _entry(base_url: str, row: Mapping[str, Any]) -> str:
         f"<updated>{row['updated_at'].isoformat()}</updated>\n"
         f"<summary>{escape(row['summary'])}</summary>\n</entry>\n"
     )
+
+
+def escape(text: str) -> str:
+    return saxutils.escape(_NO_XML.sub(" ", text))

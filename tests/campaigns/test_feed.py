@@ -37,6 +37,15 @@ async def test_the_newest_twenty_stand_in_it_newest_first(here: World) -> None:
     assert here.entries(site)[PATH].cache == "feed"
 
 
+async def test_what_no_xml_may_hold_is_left_out(here: World) -> None:
+    """A word processor's soft line break, as it comes along when a title is pasted."""
+    site = await here.add_site()
+    await here.add_campaign(site, "one", title="Save\x0bthe river", summary="A\x1f\uffff B")
+    await here.publish(site)
+    feed = ET.fromstring(here.page(site, PATH))  # noqa: S314 - our own
+    assert feed.findtext(f"{ATOM}entry/{ATOM}title") == "Save the river"
+
+
 async def test_it_is_there_when_there_is_a_campaign(here: World) -> None:
     site = await here.add_site()
     await here.publish(site)
