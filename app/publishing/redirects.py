@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import unquote
 
 from app.errors import PublishError
-from app.kit.paths import tidy_path
+from app.kit.paths import spellings
 from app.publishing.manifest import Change, Manifest
 
 Find = Callable[[str], Change]
@@ -44,6 +44,5 @@ def _target(find: Find, path: str) -> str | None:
     """Where a browser that asks for the path is sent, also by the gateway for a misspelt path."""
     entry = find(path)
     if entry is None:
-        tidy = tidy_path(path)
-        return next((near for near in (tidy, f"{tidy}/") if near != path and find(near)), None)
+        return next((near for near in spellings(path) if near != path and find(near)), None)
     return None if entry.location is None else unquote(re.split("[?#]", entry.location)[0])

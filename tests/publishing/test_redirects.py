@@ -34,6 +34,8 @@ async def lead(here: World, site: UUID, *paths: str) -> None:
         ("/a/", "/b/", "/a/"),
         ("/a/", "/b/", "/c/", "/a/"),
         ("/a/", "/a"),
+        ("/a/", "/A/"),
+        ("/é/", "/e\u0301/"),
         ("/a/", "/b/?from=a", "/a/"),
         ("/é/", "/b/", "/%C3%A9/"),
     ],

@@ -1,11 +1,7 @@
 """From the bytes of a request's path to a path of the manifest, and back into a Location. Pure."""
 
 import re
-from collections.abc import Iterator
-from unicodedata import normalize
 from urllib.parse import quote, unquote_to_bytes
-
-from app.kit.paths import tidy_path
 
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -21,16 +17,6 @@ def decode_path(raw: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return None if _CONTROL.search(path) else path
-
-
-def spellings(path: str) -> Iterator[str]:
-    """What may have been meant, the likeliest first: tidy, with letters composed (NFC), in small letters;
-    each also with a slash at the end."""
-    tidy = tidy_path(path)
-    composed = normalize("NFC", tidy)
-    for form in dict.fromkeys((tidy, composed, composed.lower())):
-        yield form
-        yield f"{form}/"
 
 
 def location_of(target: str, query: bytes) -> bytes:

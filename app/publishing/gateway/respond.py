@@ -6,6 +6,7 @@ import msgspec
 import structlog
 
 from app.errors import AppError
+from app.kit.paths import spellings
 from app.publishing.gateway.answers import (
     BAD_METHOD,
     BAD_PATH,
@@ -30,7 +31,7 @@ from app.publishing.gateway.headers import (
     validators,
 )
 from app.publishing.gateway.negotiation import Coding, matches, parse_range
-from app.publishing.gateway.paths import decode_path, location_of, path_location, spellings
+from app.publishing.gateway.paths import decode_path, location_of, path_location
 from app.publishing.manifest import LONGEST_PATH, NOT_FOUND_PATH
 
 logger = structlog.get_logger(__name__)
