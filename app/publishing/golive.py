@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from app.errors import AppError
 from app.publishing import releases
-from app.publishing.build import Built
+from app.publishing.build import MANY, Built
 from app.publishing.chunk import LATER
 from app.publishing.engine import Run
 from app.publishing.kinds import SiteFacts
@@ -91,6 +91,8 @@ async def _upload(run: Run, ticket: Ticket, site: SiteFacts, built: Built, manif
         number=ticket.number,
     )
     objects = manifest.objects(root)
+    if built.rendered >= MANY:
+        await releases.advance(run.control, run.site_id, ticket, "uploading")
     await store.put_many([Item(key, body, JSON_GZ) for key, body in objects.items()])
     await store.sync([*_blob_keys(built.changes), *objects])
     await releases.record(

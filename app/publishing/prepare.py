@@ -9,7 +9,7 @@ from app.database.engine import Connection
 from app.errors import Conflict
 from app.publishing import releases
 from app.publishing.base import Base
-from app.publishing.build import Build, Built
+from app.publishing.build import MANY, Build, Built
 from app.publishing.chunk import Kinds
 from app.publishing.engine import Run
 from app.publishing.judge import Judge, Verdict, refuse
@@ -74,6 +74,8 @@ async def prepare(run: Run, content: Content, report: Reporter, options: Options
     )
     built = await build.run(plan)
     report.step("Checking the release")
+    if built.rendered >= MANY:
+        await _advance(run, "checking")
     verdict, large = await _check(run, content, plan, built, judge)
     if not options.dry_run:
         if large and not options.yes:
@@ -104,6 +106,12 @@ async def _check(
     await to_thread.run_sync(partial(refuse_circles, manifest, built.changes, redirects))
     verdict = await judge.verdict(content, built.changes)
     return verdict, await to_thread.run_sync(_large_removal, manifest, built.removed)
+
+
+async def _advance(run: Run, state: str) -> None:
+    """For those who look on, and of publishes that take a while: a small one is over before anybody looks."""
+    if run.ticket is not None:
+        await releases.advance(run.control, run.site_id, run.ticket, state)
 
 
 async def read_tombstones(connection: Connection) -> set[str]:

@@ -63,6 +63,12 @@ async def fill(here: World, slug: str) -> UUID:
     await here.insert(site, "redirects", from_path="/a/", to_path="/b/")
     await here.insert(site, "tombstones", path="/gone/", reason="asked for")
     await here.publish(site)
+    await here.run(
+        site,
+        """INSERT INTO build_chunks (site_id, build_id, number, request)
+           VALUES ($1, gen_random_uuid(), 1, '')""",
+        site,
+    )
     return site
 
 

@@ -28,6 +28,7 @@ SUMMARY = "UPDATE campaigns SET summary = $1 WHERE slug = $2"
 PAGE = (
     "<!doctype html><html><head><title>A page</title></head><body><main><h1>ok</h1>\n%s</main></body></html>"
 )
+BROKEN_PAGE = PAGE % "Error"
 TEMPLATE = PAGE % '<p>{{ page.summary.split("|")[1] }}</p>'
 
 

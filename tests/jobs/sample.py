@@ -132,9 +132,10 @@ async def notes(connection: Connection) -> list[str]:
     return [row["note"] for row in await connection.fetch("SELECT note FROM job_effects ORDER BY id")]
 
 
-async def jobs_left(connection: Connection) -> dict[str, int]:
-    """How many jobs the queue holds in each state."""
-    rows = await connection.fetch("SELECT status::text AS state, count(*) AS n FROM pgqueuer GROUP BY 1")
+async def jobs_left(connection: Connection, name: str = "%") -> dict[str, int]:
+    """How many jobs whose name is like this the queue holds in each state."""
+    query = "SELECT status::text AS state, count(*) AS n FROM pgqueuer WHERE entrypoint LIKE $1 GROUP BY 1"
+    rows = await connection.fetch(query, name)
     return {row["state"]: row["n"] for row in rows}
 
 

@@ -21,6 +21,7 @@ from app.database.engine import Pool, make_pool, site_transaction
 from app.errors import Conflict, NotFound, PublishError
 from app.publishing import build
 from app.publishing.activation import activate, rollback
+from app.publishing.chunk import LATER
 from app.publishing.garbage import collect
 from app.publishing.manifest import Entry, blob_key
 from app.publishing.publish import publish
@@ -248,7 +249,10 @@ class SiteMachine(RuleBasedStateMachine):
 
     def _is_stored(self, entry: Entry) -> bool:
         keys = {stored.key for stored in self.store.list("blobs/")}
-        return entry.blob is None or {blob_key(entry.blob, c) for c in (None, *entry.encodings)} <= keys
+        return (
+            entry.blob is None
+            or {blob_key(entry.blob, c) for c in (None, *entry.encodings) if c != LATER} <= keys
+        )
 
     async def _rebuilt(self) -> dict[str, Entry]:
         """Of the same content at the same clock, by a publisher with an empty store; then forgotten."""

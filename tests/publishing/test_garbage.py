@@ -273,9 +273,10 @@ class Dying(MemoryStore):
     deletes_left = 1_000_000
 
     def delete(self, key: str) -> None:
-        if self.deletes_left <= 0:
-            raise StoreUnavailable("The object store did not answer.")
-        self.deletes_left -= 1
+        if not key.startswith("probes/"):  # those are of the clock, and no garbage
+            if self.deletes_left <= 0:
+                raise StoreUnavailable("The object store did not answer.")
+            self.deletes_left -= 1
         super().delete(key)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from app.errors import PublishError
-from app.publishing import releases
+from app.publishing import golive
 from app.publishing.activation import activate
 from app.publishing.garbage import collect
 from app.publishing.lease import Lease, LeaseLost, lease
@@ -84,15 +84,15 @@ def lose_the_lease_and_collect(
     here: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], None]:
     """In the middle of the next publish, when it has found the old blob and has not written its root."""
-    advance = releases.advance
+    upload = golive._upload
 
-    async def act(*arguments: Any) -> None:
-        monkeypatch.setattr(releases, "advance", advance)
+    async def act(*arguments: Any) -> str:
+        monkeypatch.setattr(golive, "_upload", upload)
         end_lease(database)
         await collect(here.engine, report=Silent(), last=1)
-        await advance(*arguments)
+        return await upload(*arguments)
 
-    return lambda: monkeypatch.setattr(releases, "advance", act)
+    return lambda: monkeypatch.setattr(golive, "_upload", act)
 
 
 def is_whole(here: World, site: UUID) -> bool:

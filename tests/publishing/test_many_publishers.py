@@ -12,9 +12,11 @@ import anyio.to_thread
 import msgspec
 import pytest
 
+from app.database.engine import Connection
+from app.publishing import golive
 from app.publishing import publish as publishing
-from app.publishing import releases
 from app.publishing.kinds import Content, SiteFacts
+from app.publishing.lease import Lease
 from app.publishing.pointer import Pointer, Superseded, pointer_key
 from app.publishing.publish import publish
 from app.publishing.report import Outcome, Silent
@@ -88,8 +90,8 @@ async def test_twenty_at_once_end_live_or_with_nothing_left_to_do(here: World, p
 
 
 @asynccontextmanager
-async def no_lease(*_: object) -> AsyncIterator[None]:
-    yield
+async def no_lease(connection: Connection, *_: object) -> AsyncIterator[Lease]:
+    yield Lease(connection)
 
 
 class Waiting(Silent):
@@ -137,7 +139,7 @@ async def test_the_last_content_is_live(here: World) -> None:
 async def test_the_control_without_a_lease_the_older_content_wins(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(releases, "lease", no_lease)
+    monkeypatch.setattr(publishing, "lease", no_lease)
     site = await edited_while_another_publishes(here)
     assert "Last words" not in here.page(site, "/campaigns/two/")
 
@@ -188,7 +190,7 @@ async def flip_of_one_who_was_overtaken(here: World) -> tuple[list[int], bool]:
 async def test_generations_rise_even_when_a_lease_is_lost(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(releases, "lease", no_lease)
+    monkeypatch.setattr(publishing, "lease", no_lease)
     assert await flip_of_one_who_was_overtaken(here) == ([1, 3], True)
 
 
@@ -199,6 +201,6 @@ async def test_the_control_without_compare_and_swap_a_generation_falls(
         body = msgspec.json.encode(pointer)
         return store.put(pointer_key(pointer.site_id), body, content_type="application/json")
 
-    monkeypatch.setattr(releases, "lease", no_lease)
-    monkeypatch.setattr(publishing, "flip", overwrite)
+    monkeypatch.setattr(publishing, "lease", no_lease)
+    monkeypatch.setattr(golive, "flip", overwrite)
     assert await flip_of_one_who_was_overtaken(here) == ([1, 3, 2], False)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.errors import PublishError
-from app.publishing import publish as publishing
+from app.publishing import prepare
 from app.publishing.gateway.asgi import Gateway
 from tests.conftest import Database
 from tests.publishing.gateway.world import ask
@@ -70,7 +70,7 @@ async def test_a_circle_that_a_page_was_part_of_is_found_when_the_page_goes(here
 async def test_the_control_without_the_check_the_circle_goes_live(
     here: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "refuse_circles", lambda *_: None)
+    monkeypatch.setattr(prepare, "refuse_circles", lambda *_: None)
     site = await here.add_site()
     await lead(here, site, "/a/", "/b/", "/a/")
     await here.publish(site)

@@ -129,7 +129,7 @@ async def test_many_requests_for_one_site_are_one_job_and_one_release(
             await ask_for_refresh(connection, site)
     async with connection.transaction():
         await ask_for_refresh(connection, other)
-    assert await jobs_left(connection) == {"queued": 2}
+    assert await jobs_left(connection, "site.refresh") == {"queued": 2}
     worker = Worker(
         database.url("app"),
         handlers=handlers(partial(make_engine, store=here.store, clock=lambda: here.now)),
@@ -138,7 +138,7 @@ async def test_many_requests_for_one_site_are_one_job_and_one_release(
     working = asyncio.create_task(worker.run())
 
     async def is_done() -> bool:
-        return await jobs_left(connection) == {}
+        return await jobs_left(connection, "site.refresh") == {}
 
     await until(is_done)
     worker.stop()
