@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -9,7 +10,7 @@ import msgspec
 from anyio import to_thread
 
 from app.publishing.checks import PageFacts
-from app.publishing.chunk import Chunk, Kinds, Made, Maker, is_current, keep
+from app.publishing.chunk import Chunk, Kinds, Made, Maker, is_current, keep, lost
 from app.publishing.elsewhere import Elsewhere, export
 from app.publishing.judge import Judge
 from app.publishing.kinds import Content, PageKind
@@ -189,16 +190,24 @@ class Build:
         fingerprint = self._recipe.fingerprint(kind, page)
         stale = [path for path in paths if not is_current(self._base.get(path), fingerprint, gone=True)]
         self.built.removed += sum(is_page(self._base.get(path)) for path in stale)
-        if not stale:
-            return
-        await self._begin()
-        entries = [_as_gone(output(self._recipe, kind, path, page, fingerprint), day) for path in stale]
-        self._take(
-            {made.path: made.entry for made in entries},
-            {made.path: made.facts for made in entries if made.facts is not None},
-        )
-        if not self._dry_run:
-            await keep(self._store, entries)
+        stale += await self._lost(set(paths) - set(stale))
+        for some in chunks(stale):
+            await self._begin()
+            entries = [_as_gone(output(self._recipe, kind, path, page, fingerprint), day) for path in some]
+            self._take(
+                {made.path: made.entry for made in entries},
+                {made.path: made.facts for made in entries if made.facts is not None},
+            )
+            if not self._dry_run:
+                await keep(self._store, entries)
+
+    async def _lost(self, paths: Collection[str]) -> list[str]:
+        """What the store does not have of paths that are gone already; looked for when all is verified."""
+        if not self._verify:
+            return []
+        known = ((path, self._base.get(path)) for path in sorted(paths))
+        entries = [(path, entry) for path, entry in known if entry is not None]
+        return await self._store.run(partial(lost, self._store.store, entries))
 
 
 def _first(group: ExceptionGroup) -> Exception:

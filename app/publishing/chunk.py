@@ -138,7 +138,7 @@ class Maker:
     async def _lost(self, chunk: Chunk, paths: Sequence[str]) -> list[str]:
         """Those of the current paths whose objects are not in the store as the manifest says."""
         entries = [(path, chunk.base[path]) for path in paths]
-        return await self._store.run(partial(_lost, self._store.store, entries))
+        return await self._store.run(partial(lost, self._store.store, entries))
 
     async def _fetch(self, path: str, loaded: Loaded) -> Loaded:
         if not isinstance(loaded, InStore):
@@ -178,7 +178,8 @@ def is_current(old: Entry | None, fingerprint: str, *, gone: bool = False) -> bo
     return old is not None and old.fingerprint == fingerprint and (old.gone_on is not None) == gone
 
 
-def _lost(store: ObjectStore, entries: Sequence[tuple[str, Entry]]) -> list[str]:
+def lost(store: ObjectStore, entries: Sequence[tuple[str, Entry]]) -> list[str]:
+    """Those of the paths whose objects are not in the store as their entries say."""
     return [path for path, entry in entries if not _is_stored(store, entry)]
 
 

@@ -57,6 +57,18 @@ async def test_a_lost_blob_is_made_again_by_full_alone(here: World, site: UUID, 
     assert here.entries(site) == before
 
 
+async def test_the_lost_page_of_a_path_that_is_gone_is_made_again(here: World, site: UUID) -> None:
+    await here.run(site, "UPDATE campaigns SET active = false")
+    await here.publish(site)
+    before = here.entries(site)
+    assert before[PATH].status == 410
+    key = f"blobs/{before[PATH].blob}"
+    damage(here, key, "lost")
+    await here.publish(site, full=True)
+    assert here.store.get(key)
+    assert here.entries(site) == before
+
+
 async def test_a_blob_that_was_cut_off_is_made_again(here: World, site: UUID) -> None:
     before = here.page(site, PATH)
     damage(here, f"blobs/{here.entries(site)[PATH].blob}", "cut off")
