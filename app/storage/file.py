@@ -4,6 +4,7 @@ A body is written under a temporary name in `.incoming/` and renamed, so readers
 that start with a dot are not keys: leftovers of killed writers are never listed, and `sweep` removes them.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -23,10 +24,11 @@ from app.storage.store import (
     check_prefix,
 )
 
+_syncfs = ctypes.CDLL(None, use_errno=True).syncfs
 _INCOMING = ".incoming"
 _LOCK = ".lock"
 _FEW = 64
-"""Up to here files are synced one by one; above, one sync of the machine's file systems is faster."""
+"""Up to here files are synced one by one; above, one sync of the whole file system is faster."""
 
 
 class FileStore:
@@ -93,7 +95,7 @@ class FileStore:
         paths = [self._path(key) for key in keys]
         with self._failures("written"):
             if len(paths) > _FEW:
-                os.sync()
+                _sync_file_system(self.root)
                 return
             for path in paths:
                 _sync(path)
@@ -267,6 +269,17 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_file_system(root: Path) -> None:
+    """All that is written in the file system of the store, but not on other disks, which may be busy."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _syncfs(descriptor) != 0:
+            failure = ctypes.get_errno()
+            raise OSError(failure, os.strerror(failure))
     finally:
         os.close(descriptor)
 
