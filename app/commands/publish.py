@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from functools import partial
+from importlib import import_module
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -71,6 +72,8 @@ def publish(
 
     async def body(settings: Settings, workshop: Workshop, renderers: Renderers) -> bool:
         handlers = afterwards(settings, workshop.store) if wait else ()
+        # The queue is wanted at the flip, and takes as long to load as a page takes a thousand times.
+        loading = asyncio.create_task(asyncio.to_thread(import_module, "app.jobs.tables"))
         async with open_engine(
             settings, actor=actor(), workshop=workshop, elsewhere=renderers, spread=spread
         ) as engine:
@@ -84,6 +87,7 @@ def publish(
 
                 for line in await follow_through(settings, engine, handlers, sites, new):
                     click.echo(line, err=as_json)
+            await loading
             return all(will_publish(each.outcome, yes=yes) for each in published)
 
     with database(command_settings()) as settings, forked(settings) as (workshop, renderers):
