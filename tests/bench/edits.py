@@ -2,6 +2,7 @@
 
 import asyncio
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -54,6 +55,7 @@ def _both(
     sites: Mapping[int, tuple[str, Path]], name: str, goal: float, stores: Mapping[int, ObjectStore]
 ) -> list[Check]:
     found = {size: asyncio.run(_times(url, stores[size])) for size, (url, _) in sites.items()}
+    sys.stderr.write(f"{name}: {found}\n")
     checks = []
     for what in ("one edit", "one new campaign"):
         for size, times in found.items():

@@ -51,9 +51,10 @@ class Full(msgspec.Struct, frozen=True):
 
 
 def run() -> list[Check]:
-    with _folder() as folder, running_cluster(folder / "data", safe=False) as cluster:
+    with _folder() as folder:
         try:
-            return _measure(folder, cluster)
+            with running_cluster(folder / "data", safe=False) as cluster:
+                return _measure(folder, cluster)
         finally:
             remove_cluster(folder / "data")
 
@@ -62,6 +63,7 @@ def _measure(folder: Path, cluster: Cluster) -> list[Check]:
     checks: list[Check] = []
     urls = {}
     for size in SIZES:
+        sys.stderr.write(f"A site of {size:,} campaigns.\n")
         urls[size] = generate(cluster, f"bench_{size}", size)
         shell = folder / "shell.json"
         shell.write_bytes(asyncio.run(_shell(urls[size])))
@@ -76,6 +78,7 @@ def _full(folder: Path, url: str, shell: Path, size: int, rounds: int) -> list[C
     for _ in range(rounds):
         limits.append(_sketch(url, folder / "sketch", shell))
         fulls.append(_publish(url, folder / f"store-{size}"))
+        sys.stderr.write(f"sketch {limits[-1]:.2f} s, publish {fulls[-1]}\n")
     ratios = [limit / full.seconds for limit, full in zip(limits, fulls, strict=True)]
     ratio = statistics.median(ratios)
     name = f"{size:,} campaigns"
