@@ -99,6 +99,7 @@ def staged(database: Database) -> Iterator[Stage]:
         patch.setattr("app.campaigns.published.PAGE_SIZE", 3)
         patch.setattr("app.campaigns.published.SITEMAP_LIMIT", 5)
         patch.setattr("app.sites.sitemap.SITEMAP_LIMIT", 5)
+        patch.setattr("app.campaigns.feed.ENTRIES", 2)
         patch.setattr("app.endorsements.published.SHOWN", 2)
         patch.setattr("app.pages.published.ROWS_AT_HOME", 2)
         patch.setattr(build, "CHUNK", 4)
