@@ -95,13 +95,9 @@ class FileStore:
         paths = [self._path(key) for key in keys]
         with self._failures("written"):
             if len(paths) > _FEW:
-<<<<<<< HEAD
                 _sync_file_system(self.root)
-=======
-                os.sync()
                 for path in paths:
                     os.stat(path)  # noqa: PTH116 - what is not there is a failure here too; a third of the time
->>>>>>> review
                 return
             for path in paths:
                 _sync(path)
