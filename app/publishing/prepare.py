@@ -14,7 +14,7 @@ from app.publishing.chunk import Kinds
 from app.publishing.engine import Run
 from app.publishing.judge import Judge, Verdict, refuse
 from app.publishing.kinds import Content, SiteFacts
-from app.publishing.manifest import Manifest
+from app.publishing.manifest import NOT_FOUND_PATH, Manifest
 from app.publishing.plan import Plan, is_page, make_plan
 from app.publishing.preview import Prepared
 from app.publishing.redirects import refuse_circles
@@ -115,10 +115,13 @@ async def _advance(run: Run, state: str) -> None:
 
 
 async def read_tombstones(connection: Connection) -> set[str]:
-    """Of the site of the transaction that runs on the connection."""
-    return {
-        row["path"] for row in await connection.fetch("SELECT path FROM tombstones WHERE lifted_at IS NULL")
-    }
+    """Of the site of the transaction that runs on the connection.
+
+    The page that answers every unknown path cannot be taken down, and a row that says so counts for nobody:
+    otherwise gc would delete a page that every release shows.
+    """
+    rows = await connection.fetch("SELECT path FROM tombstones WHERE lifted_at IS NULL")
+    return {row["path"] for row in rows} - {NOT_FOUND_PATH}
 
 
 def _root_differs(base: Base, site: SiteFacts) -> bool:

@@ -323,3 +323,14 @@ async def test_a_damaged_release_is_told_with_what_follows_from_it(here: World) 
     here.store.put(root, b"cut off", content_type="application/gzip")
     with pytest.raises(CorruptObject, match=f"Nothing was deleted, because .*: {root} is not gzip"):
         await gc(here)
+
+
+async def test_the_page_for_unknown_paths_stays_even_with_a_tombstone(here: World) -> None:
+    """No command makes such a row; one that is there must not cost a page that every release shows."""
+    site = await site_with(here, 2)
+    await here.insert(site, "tombstones", path="/404.html", reason="odd")
+    here.now += LATER
+    await gc(here, last=1)
+    assert is_whole(here, site)
+    await here.publish(site)
+    assert is_whole(here, site)

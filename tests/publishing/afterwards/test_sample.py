@@ -93,7 +93,7 @@ async def test_what_is_served_as_released_is_said_to_be(
     site = await a_site(here, service.url)
     found = await after.sample(site, 1)
     assert (found.sample, found.findings) == ("same", ())
-    assert found.sample_note == f"8 of 8 pages are as released at {service.url}."
+    assert found.sample_note == f"9 of 9 pages are as released at {service.url}."
     assert {"/", "/campaigns/"} < set(cdn.asked)
     codings = {sent.headers["accept-encoding"] for sent in service.sent}
     assert codings == {"identity", "gzip"}
